@@ -1,0 +1,1 @@
+//! Modbus sessions that survive real devices; register map to core events.

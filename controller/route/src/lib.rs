@@ -1,0 +1,1 @@
+//! Shipment routes by graph search: pure.

@@ -1,0 +1,1 @@
+//! The controller service and the sortline command line.

@@ -1,0 +1,3 @@
+//! The `sortline` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The field node's logic behind Modbus TCP.

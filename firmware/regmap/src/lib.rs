@@ -1,0 +1,1 @@
+//! The register contract between controller and field node.

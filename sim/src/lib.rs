@@ -1,0 +1,1 @@
+//! The simulated line: plant, frames, virtual-time harness, real sockets.

@@ -1,0 +1,1 @@
+//! Symbols and label text to identifiers and destination: pure.
