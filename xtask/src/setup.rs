@@ -3,6 +3,7 @@
 //! Written for Debian 12 and Ubuntu 24.04. On other systems the list is printed with the reasons;
 //! `docs/how-to/install.md` names the equivalents.
 
+use std::io::IsTerminal as _;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
@@ -93,8 +94,20 @@ pub(crate) fn install(groups: &[Group]) -> Result<()> {
     for (package, reason) in &missing {
         say(&format!("  {package:<26} {reason}"));
     }
-    apt(&["update", "--quiet"])?;
-    let mut arguments = vec!["install", "--yes", "--quiet", "--no-install-recommends"];
+    // A log is no place for thousands of lines of unpacking; a terminal shows apt's own progress.
+    let quiet = if std::io::stderr().is_terminal() {
+        "--quiet=0"
+    } else {
+        "--quiet=2"
+    };
+    apt(&["update", quiet])?;
+    let mut arguments = vec![
+        "install",
+        "--yes",
+        quiet,
+        "--no-install-recommends",
+        "--option=Dpkg::Use-Pty=0",
+    ];
     arguments.extend(missing.iter().map(|(package, _)| *package));
     apt(&arguments)
 }
