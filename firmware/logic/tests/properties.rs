@@ -336,4 +336,15 @@ proptest! {
         };
         prop_assert_eq!(run(true), run(false));
     }
+
+    #[test]
+    fn any_bytes_are_answered(request in prop::collection::vec(any::<u8>(), 0..300)) {
+        let mut world = World::new(0);
+        let mut reply = [0; sortline_logic::PDU_MAX];
+        let length = world.node.answer(&request, &mut reply);
+        prop_assert_eq!(length == 0, request.is_empty());
+        if let Some(function) = request.first() {
+            prop_assert_eq!(reply[0] & 0x7F, function & 0x7F);
+        }
+    }
 }

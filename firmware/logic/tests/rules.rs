@@ -793,3 +793,53 @@ fn identity() {
     node.read(map::IDENT.start, &mut words).unwrap();
     assert_eq!(map::Ident::decode(&words), map::Ident::new(3, 7));
 }
+
+#[test]
+fn travel_halts_at_every_count_that_matters() {
+    let mut rig = Rig::armed();
+    rig.stroke(0, 100, 50);
+    rig.stroke(2, 120, 50);
+    rig.node.travel(300);
+    assert_eq!(rig.node.outputs(), 0);
+    assert_eq!([rig.result(1), rig.result(2)], [AckCode::Done; 2]);
+    assert_eq!(rig.node.count(), 300);
+    rig.node.travel(200);
+    assert_eq!(rig.node.count(), 200);
+}
+
+#[test]
+fn modbus_requests() {
+    let check = |request: &[u8], expected: &[u8]| {
+        let mut rig = Rig::new();
+        let mut reply = [0; sortline_logic::PDU_MAX];
+        let length = rig.node.answer(request, &mut reply);
+        assert_eq!(&reply[..length], expected, "{request:02x?}");
+    };
+    check(&[], &[]);
+    check(&[3, 0, 0, 0, 2], &[3, 4, 0x53, 0x4F, 0x52, 0x54]);
+    check(&[4, 0, 1, 0, 1], &[4, 2, 0x52, 0x54]);
+    check(&[3, 0, 0, 0, 0], &[0x83, 3]);
+    check(&[3, 0, 0, 0, 126], &[0x83, 3]);
+    check(&[3, 0, 0, 0xFF, 0xFF], &[0x83, 3]);
+    check(&[3, 0, 8, 0, 1], &[0x83, 2]);
+    check(&[3, 0, 0, 0], &[0x83, 3]);
+    check(&[3, 0, 0, 0, 2, 0], &[0x83, 3]);
+    check(&[6, 0, 180, 1, 2], &[6, 0, 180, 1, 2]);
+    check(&[6, 0, 0, 1, 2], &[0x86, 2]);
+    check(&[6, 0, 180], &[0x86, 3]);
+    check(&[16, 0, 180, 0, 2, 4, 1, 2, 3, 4], &[16, 0, 180, 0, 2]);
+    check(&[16, 0, 180, 0, 2, 4, 1, 2, 3], &[0x90, 3]);
+    check(&[16, 0, 180, 0, 2, 2, 1, 2, 3, 4], &[0x90, 3]);
+    check(&[16, 0, 180, 0x80, 2, 4, 1, 2, 3, 4], &[0x90, 3]);
+    check(&[16, 0, 180, 0, 0, 0], &[0x90, 3]);
+    check(&[16], &[0x90, 3]);
+    check(&[16, 0, 160, 0, 4, 8, 0, 0, 0, 1, 0, 100, 0, 9], &[0x90, 3]);
+    check(&[1, 0, 0, 0, 1], &[0x81, 1]);
+    check(&[0x2B, 14, 1, 0], &[0xAB, 1]);
+    check(&[0xFF], &[0xFF, 1]);
+    let mut long = vec![3, 7, 0xD0, 0, 125];
+    let mut reply = [0; sortline_logic::PDU_MAX];
+    assert_eq!(Rig::new().node.answer(&long, &mut reply), 252);
+    long.resize(10_000, 0);
+    assert_eq!(Rig::new().node.answer(&long, &mut reply), 2);
+}
