@@ -1,1 +1,3 @@
 //! The simulated line: plant, frames, virtual-time harness, real sockets.
+
+pub mod render;
