@@ -1,0 +1,1 @@
+//! Customs and compliance: what must not travel yet.
