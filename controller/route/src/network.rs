@@ -180,6 +180,8 @@ pub struct Network {
     pub(crate) promises: Vec<Option<Promise>>,
     /// By mode, in the order of [`Mode::ALL`].
     pub(crate) delays: Vec<Delay>,
+    /// What one unit of a currency costs in the base currency.
+    pub(crate) rates: BTreeMap<String, Micros>,
 }
 
 impl Network {
@@ -241,6 +243,12 @@ impl Network {
     #[must_use]
     pub fn base_currency(&self) -> &str {
         &self.base
+    }
+
+    /// An amount in the base currency at the planning rates; `None` for an unknown currency.
+    #[must_use]
+    pub fn in_base(&self, amount: Micros, currency: &str) -> Option<Micros> {
+        self.rates.get(currency).map(|rate| amount.times(*rate))
     }
 
     /// The stretch of time that can be planned.

@@ -137,7 +137,8 @@ impl Days {
 /// Minutes after midnight from `HH:MM`, 00:00 to 24:00.
 pub(crate) fn parse_clock(text: &str) -> Option<i32> {
     let (hours, minutes) = text.split_once(':')?;
-    if hours.len() != 2 || minutes.len() != 2 || !text.is_ascii() {
+    let digits = |part: &str| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(hours) || !digits(minutes) {
         return None;
     }
     let (hours, minutes) = (hours.parse::<u8>().ok()?, minutes.parse::<u8>().ok()?);
