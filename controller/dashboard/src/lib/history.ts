@@ -2,6 +2,8 @@
 
 export const SAMPLES_MAX = 120;
 export const SAMPLE_MS = 5_000;
+/** Fewer samples than this take part of the width: two minutes. */
+const SAMPLES_SHOWN = 24;
 
 export interface History {
   values: number[];
@@ -23,7 +25,7 @@ export function sample(history: History, now: number, value: number): History {
 export function sparkline(values: number[], width: number, height: number, target: number) {
   const top = Math.max(target * 1.1, ...values, 1);
   const y = (value: number): number => height - (Math.max(0, value) / top) * height;
-  const step = width / (SAMPLES_MAX - 1);
+  const step = width / (Math.max(values.length, SAMPLES_SHOWN) - 1);
   const first = width - (values.length - 1) * step;
   return {
     points: values.map((value, i) => ({ x: first + i * step, y: y(value) })),

@@ -35,8 +35,6 @@ export interface DiverterShape {
   neck: Point[];
   /** The arm, at rest along the belt's edge. */
   arm: [Point, Point];
-  /** The arm, out over the belt. */
-  out: [Point, Point];
 }
 
 export interface EyeShape {
@@ -55,6 +53,8 @@ export interface CameraShape {
 
 export interface Layout {
   vertical: boolean;
+  /** The belt is too narrow for whole words beside its parcels. */
+  slim: boolean;
   width: number;
   height: number;
   /** Pixels per millimeter of belt. */
@@ -97,6 +97,10 @@ const SLIDE_MM = 900;
 /** Whether the belt runs down in this room. */
 export function isVertical(room: Room): boolean {
   return room.width < VERTICAL_BELOW_REM * room.rem;
+}
+
+function isSlim(room: Room): boolean {
+  return room.width < 32 * room.rem;
 }
 
 function at(frame: Frame, mm: number, across: number): Point {
@@ -157,9 +161,13 @@ export function layout(topology: Topology, room: Room): Layout {
     at(frame, 0, -sizes.beltHalf),
     at(frame, topology.belt.length_mm, sizes.beltHalf),
   );
-  const lead = vertical ? { ...belt, y: belt.y - sizes.loop, h: belt.h + sizes.loop } : { ...belt, x: belt.x - sizes.loop, w: belt.w + sizes.loop };
+  // A little belt in front of the induction photo-eye, where parcels come from.
+  const lead = vertical
+    ? { ...belt, y: belt.y - sizes.loop, h: belt.h + sizes.loop }
+    : { ...belt, x: belt.x - sizes.loop, w: belt.w + sizes.loop };
   return {
     vertical,
+    slim: vertical && isSlim(room),
     width,
     height,
     scale: frame.scale,
@@ -201,10 +209,10 @@ function fitHorizontal(topology: Topology, room: Room) {
 
 function fitVertical(topology: Topology, room: Room) {
   const { rem, width } = room;
-  const narrow = width < 32 * rem;
+  const narrow = isSlim(room);
   const lane = recirculationChutes(topology).size > 0 ? (narrow ? 1.5 : 2.2) * rem : 0.3 * rem;
   const start = 3.4 * rem;
-  const pitchPx = (narrow ? 6.2 : 5.6) * rem;
+  const pitchPx = (narrow ? 7 : 6.6) * rem;
   const scale = pitchPx / pitchMm(topology);
   const beltHalf = (narrow ? 2.5 : 4) * rem;
   const neck = (narrow ? 1 : 1.8) * rem;
@@ -293,7 +301,6 @@ function diverters(topology: Topology, frame: Frame, sizes: Sizes): DiverterShap
       chute: d.chute,
       neck,
       arm: [turn(frame, centre - wide, edge), turn(frame, centre + wide, edge)],
-      out: [turn(frame, centre + wide, edge), turn(frame, centre - wide * 0.6, edge * 0.15)],
     };
   });
 }
@@ -309,7 +316,9 @@ function eyes(topology: Topology, frame: Frame, sizes: Sizes, rem: number): EyeS
         id: e.id,
         name: e.name,
         beam: [turn(frame, along, -reach), turn(frame, along, reach)] as [Point, Point],
-        label: turn(frame, along, -(reach + 0.55 * rem)),
+        label: frame.vertical
+          ? turn(frame, along - 0.25 * rem, sizes.beltHalf - 0.25 * rem)
+          : turn(frame, along, -(reach + 0.4 * rem)),
       };
     });
 }
@@ -393,6 +402,8 @@ export function exitFor(
 export interface Placed extends Point {
   /** 0 on the belt, growing to 1 in the chute. */
   out: number;
+  /** On the recirculation conveyor. */
+  looping: boolean;
   /** Degrees. */
   turn: number;
 }
@@ -406,9 +417,9 @@ export function place(
 ): Placed {
   const middle = mm - length_mm / 2;
   const past = middle - exit.from_mm;
-  if (past <= 0) return { ...onBelt(shape, middle), out: 0, turn: 0 };
+  if (past <= 0) return { ...onBelt(shape, middle), out: 0, looping: false, turn: 0 };
   const share = Math.min(1, past / Math.max(1, exit.travel_mm));
-  if (exit.kind === "loop") return { ...along(shape.loop, share), out: 0, turn: 0 };
+  if (exit.kind === "loop") return { ...along(shape.loop, share), out: 0, looping: true, turn: 0 };
   const from = onBelt(shape, exit.from_mm);
   const mouth = shape.chutes.find((c) => c.id === exit.chute)?.mouth ?? from;
   const sideways = exit.kind === "chute" ? share : 0;
@@ -416,6 +427,7 @@ export function place(
     x: from.x + (mouth.x - from.x) * share,
     y: from.y + (mouth.y - from.y) * share,
     out: share,
+    looping: false,
     turn: sideways * (mouth.y < from.y || mouth.x > from.x + 2 ? -28 : 28),
   };
 }
