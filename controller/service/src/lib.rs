@@ -9,4 +9,5 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod journal;
+pub mod network;
 pub mod sensitive;
