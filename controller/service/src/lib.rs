@@ -8,4 +8,5 @@ pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod journal;
 pub mod sensitive;

@@ -20,6 +20,7 @@ mod answers;
 mod commands;
 mod eyes;
 mod lease;
+mod modbus;
 mod outputs;
 mod registers;
 mod ring;
@@ -34,6 +35,8 @@ use lease::Lease;
 use outputs::Outputs;
 use ring::Ring;
 use slots::Slots;
+
+pub use modbus::PDU_MAX;
 
 /// What the node enforces, whatever a controller asks for. Fixed at start; readable in `LIMITS`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -229,6 +232,19 @@ impl Node {
         if self.due.is_some_and(|due| !is_before(count, due)) {
             self.act();
         }
+    }
+
+    /// Moves the belt on to `count`, halting at every count on the way at which something
+    /// happens. For callers that see the belt in steps of many counts but know that it ran
+    /// through all of them; the time is the same for all.
+    pub fn travel(&mut self, count: u32) {
+        while let Some(due) = self.due.filter(|due| is_before(*due, count)) {
+            if is_before(due, self.count) {
+                break;
+            }
+            self.encoder(due);
+        }
+        self.encoder(count);
     }
 
     /// The node's own millisecond timer; wraps.

@@ -1,4 +1,5 @@
 //! Properties that hold for any sequence of belt, time, inputs and register traffic.
+#![cfg(test)]
 
 use proptest::prelude::*;
 use sortline_logic::{Limits, Node};
@@ -142,45 +143,11 @@ impl World {
                 hold_ms_max,
                 repeat,
             } => {
-                let kind = CommandKind::Stroke;
-                let command = Command {
-                    device,
-                    hold,
-                    hold_ms_max,
-                    ..self.command(kind, ahead)
-                };
-                self.send(command, repeat);
+                self.stroke(device, ahead, (hold, hold_ms_max), repeat);
             }
-            Step::Trigger { device, ahead } => {
-                let command = Command {
-                    device,
-                    ..self.command(CommandKind::Trigger, ahead)
-                };
-                self.send(command, false);
-            }
-            Step::Withdraw(back) => {
-                let number = u32::from(self.seq.wrapping_sub(back));
-                let command = Command {
-                    number,
-                    ..self.command(CommandKind::Withdraw, 0)
-                };
-                self.send(command, false);
-            }
-            Step::Control(code) => {
-                let request = ControlRequest::from_code(code).unwrap();
-                if request == ControlRequest::Arm {
-                    self.counter = 0;
-                    self.last_beat = self.now;
-                }
-                let control = Control {
-                    owner: OWNER,
-                    watchdog_ms: HEARTBEAT_MS,
-                    request,
-                };
-                self.node
-                    .write(map::CONTROL.start, &control.encode())
-                    .unwrap();
-            }
+            Step::Trigger { device, ahead } => self.trigger(device, ahead),
+            Step::Withdraw(back) => self.withdraw(back),
+            Step::Control(code) => self.control(code),
             Step::Stop(active) => self.node.stop(active),
             Step::Eye(eye, blocked) => self.node.eye(eye, blocked),
             Step::Write(address, words) => {
@@ -197,6 +164,47 @@ impl World {
             }
         }
         self.check();
+    }
+
+    fn stroke(&mut self, device: u8, ahead: i32, holds: (u16, u16), repeat: bool) {
+        let (hold, hold_ms_max) = holds;
+        let command = self.command(CommandKind::Stroke, ahead);
+        self.send(
+            Command {
+                device,
+                hold,
+                hold_ms_max,
+                ..command
+            },
+            repeat,
+        );
+    }
+
+    fn trigger(&mut self, device: u8, ahead: i32) {
+        let command = self.command(CommandKind::Trigger, ahead);
+        self.send(Command { device, ..command }, false);
+    }
+
+    fn withdraw(&mut self, back: u16) {
+        let number = u32::from(self.seq.wrapping_sub(back));
+        let command = self.command(CommandKind::Withdraw, 0);
+        self.send(Command { number, ..command }, false);
+    }
+
+    fn control(&mut self, code: u16) {
+        let request = ControlRequest::from_code(code).unwrap();
+        if request == ControlRequest::Arm {
+            self.counter = 0;
+            self.last_beat = self.now;
+        }
+        let control = Control {
+            owner: OWNER,
+            watchdog_ms: HEARTBEAT_MS,
+            request,
+        };
+        self.node
+            .write(map::CONTROL.start, &control.encode())
+            .unwrap();
     }
 
     fn command(&mut self, kind: CommandKind, ahead: i32) -> Command {
@@ -327,5 +335,16 @@ proptest! {
             world.events()
         };
         prop_assert_eq!(run(true), run(false));
+    }
+
+    #[test]
+    fn any_bytes_are_answered(request in prop::collection::vec(any::<u8>(), 0..300)) {
+        let mut world = World::new(0);
+        let mut reply = [0; sortline_logic::PDU_MAX];
+        let length = world.node.answer(&request, &mut reply);
+        prop_assert_eq!(length == 0, request.is_empty());
+        if let Some(function) = request.first() {
+            prop_assert_eq!(reply[0] & 0x7F, function & 0x7F);
+        }
     }
 }

@@ -1,4 +1,5 @@
 //! The node's rules, one table or scenario each, through its public face: registers, counts, time.
+#![cfg(test)]
 
 use sortline_logic::{Exception, Limits, Node};
 use sortline_regmap as map;
@@ -210,104 +211,63 @@ fn counts_wrap() {
     assert_eq!(rig.node.outputs(), 0);
 }
 
+/// With a stroke of diverter 0 from 1,200 to 1,300 in the queue, at count 1,000.
+fn check_stroke(stroke: (u8, u32, u16), expected: AckCode, name: &str) {
+    let (diverter, fire_at, hold) = stroke;
+    let mut rig = Rig::armed();
+    rig.run_to(1_000);
+    assert_eq!(rig.stroke(0, 1_200, 100), AckCode::Accepted);
+    assert_eq!(rig.stroke(diverter, fire_at, hold), expected, "{name}");
+}
+
 #[test]
-fn refusals() {
-    let check = |act: &dyn Fn(&mut Rig) -> AckCode, expected: AckCode, name: &str| {
-        let mut rig = Rig::armed();
-        rig.run_to(1_000);
-        assert_eq!(rig.stroke(0, 1_200, 100), AckCode::Accepted);
-        assert_eq!(act(&mut rig), expected, "{name}");
-    };
-    check(
-        &|rig| rig.stroke(2, 1_009, 10),
+fn refusals_by_device_and_distance() {
+    check_stroke(
+        (2, 1_009, 10),
         refused(Refusal::Late),
         "nearer than the lead",
     );
-    check(
-        &|rig| rig.stroke(2, 1_010, 10),
-        AckCode::Accepted,
-        "just the lead",
-    );
-    check(
-        &|rig| rig.stroke(2, 900, 10),
-        refused(Refusal::Late),
-        "passed",
-    );
-    check(
-        &|rig| rig.stroke(2, 6_000, 10),
-        AckCode::Accepted,
-        "just ahead",
-    );
-    check(
-        &|rig| rig.stroke(2, 6_001, 10),
-        refused(Refusal::TooFar),
-        "too far ahead",
-    );
-    check(
-        &|rig| rig.stroke(3, 1_500, 10),
+    check_stroke((2, 1_010, 10), AckCode::Accepted, "just the lead");
+    check_stroke((2, 900, 10), refused(Refusal::Late), "passed");
+    check_stroke((2, 6_000, 10), AckCode::Accepted, "just ahead");
+    check_stroke((2, 6_001, 10), refused(Refusal::TooFar), "too far ahead");
+    check_stroke(
+        (3, 1_500, 10),
         refused(Refusal::Unknown),
         "no such diverter",
     );
-    check(
-        &|rig| rig.stroke(255, 1_500, 10),
+    check_stroke(
+        (255, 1_500, 10),
         refused(Refusal::Unknown),
         "no such diverter",
     );
-    check(
-        &|rig| rig.trigger(2, 1_500, 1),
+    check_stroke((2, 1_500, 400), AckCode::Accepted, "just not too long");
+    check_stroke((2, 1_500, 401), refused(Refusal::TooLong), "too long");
+    check_stroke((2, 1_500, 0), refused(Refusal::TooLong), "no hold");
+    assert_eq!(
+        Rig::armed().trigger(2, 1_500, 1),
         refused(Refusal::Unknown),
-        "no such camera",
+        "no such camera"
     );
-    check(
-        &|rig| rig.stroke(2, 1_500, 400),
-        AckCode::Accepted,
-        "just not too long",
-    );
-    check(
-        &|rig| rig.stroke(2, 1_500, 401),
-        refused(Refusal::TooLong),
-        "too long",
-    );
-    check(
-        &|rig| rig.stroke(2, 1_500, 0),
-        refused(Refusal::TooLong),
-        "no hold",
-    );
-    check(
-        &|rig| rig.stroke(0, 1_299, 10),
+}
+
+#[test]
+fn refusals_by_other_strokes() {
+    check_stroke(
+        (0, 1_299, 10),
         refused(Refusal::Overlap),
         "overlaps the end",
     );
-    check(
-        &|rig| rig.stroke(0, 1_150, 51),
+    check_stroke(
+        (0, 1_150, 51),
         refused(Refusal::Overlap),
         "overlaps the begin",
     );
-    check(
-        &|rig| rig.stroke(0, 1_300, 10),
-        AckCode::Accepted,
-        "follows",
-    );
-    check(
-        &|rig| rig.stroke(0, 1_150, 50),
-        AckCode::Accepted,
-        "precedes",
-    );
-    check(
-        &|rig| rig.stroke(1, 1_299, 10),
-        refused(Refusal::Opposite),
-        "opposite",
-    );
-    check(
-        &|rig| rig.stroke(1, 1_300, 10),
-        AckCode::Accepted,
-        "opposite follows",
-    );
-    check(
-        &|rig| rig.stroke(2, 1_200, 100),
-        AckCode::Accepted,
-        "another machine",
-    );
+    check_stroke((0, 1_300, 10), AckCode::Accepted, "follows");
+    check_stroke((0, 1_150, 50), AckCode::Accepted, "precedes");
+    check_stroke((1, 1_299, 10), refused(Refusal::Opposite), "opposite");
+    check_stroke((1, 1_300, 10), AckCode::Accepted, "opposite follows");
+    check_stroke((2, 1_200, 100), AckCode::Accepted, "another machine");
 }
 
 #[test]
@@ -832,4 +792,54 @@ fn identity() {
     let mut words = [0; map::IDENT_WORDS];
     node.read(map::IDENT.start, &mut words).unwrap();
     assert_eq!(map::Ident::decode(&words), map::Ident::new(3, 7));
+}
+
+#[test]
+fn travel_halts_at_every_count_that_matters() {
+    let mut rig = Rig::armed();
+    rig.stroke(0, 100, 50);
+    rig.stroke(2, 120, 50);
+    rig.node.travel(300);
+    assert_eq!(rig.node.outputs(), 0);
+    assert_eq!([rig.result(1), rig.result(2)], [AckCode::Done; 2]);
+    assert_eq!(rig.node.count(), 300);
+    rig.node.travel(200);
+    assert_eq!(rig.node.count(), 200);
+}
+
+#[test]
+fn modbus_requests() {
+    let check = |request: &[u8], expected: &[u8]| {
+        let mut rig = Rig::new();
+        let mut reply = [0; sortline_logic::PDU_MAX];
+        let length = rig.node.answer(request, &mut reply);
+        assert_eq!(&reply[..length], expected, "{request:02x?}");
+    };
+    check(&[], &[]);
+    check(&[3, 0, 0, 0, 2], &[3, 4, 0x53, 0x4F, 0x52, 0x54]);
+    check(&[4, 0, 1, 0, 1], &[4, 2, 0x52, 0x54]);
+    check(&[3, 0, 0, 0, 0], &[0x83, 3]);
+    check(&[3, 0, 0, 0, 126], &[0x83, 3]);
+    check(&[3, 0, 0, 0xFF, 0xFF], &[0x83, 3]);
+    check(&[3, 0, 8, 0, 1], &[0x83, 2]);
+    check(&[3, 0, 0, 0], &[0x83, 3]);
+    check(&[3, 0, 0, 0, 2, 0], &[0x83, 3]);
+    check(&[6, 0, 180, 1, 2], &[6, 0, 180, 1, 2]);
+    check(&[6, 0, 0, 1, 2], &[0x86, 2]);
+    check(&[6, 0, 180], &[0x86, 3]);
+    check(&[16, 0, 180, 0, 2, 4, 1, 2, 3, 4], &[16, 0, 180, 0, 2]);
+    check(&[16, 0, 180, 0, 2, 4, 1, 2, 3], &[0x90, 3]);
+    check(&[16, 0, 180, 0, 2, 2, 1, 2, 3, 4], &[0x90, 3]);
+    check(&[16, 0, 180, 0x80, 2, 4, 1, 2, 3, 4], &[0x90, 3]);
+    check(&[16, 0, 180, 0, 0, 0], &[0x90, 3]);
+    check(&[16], &[0x90, 3]);
+    check(&[16, 0, 160, 0, 4, 8, 0, 0, 0, 1, 0, 100, 0, 9], &[0x90, 3]);
+    check(&[1, 0, 0, 0, 1], &[0x81, 1]);
+    check(&[0x2B, 14, 1, 0], &[0xAB, 1]);
+    check(&[0xFF], &[0xFF, 1]);
+    let mut long = vec![3, 7, 0xD0, 0, 125];
+    let mut reply = [0; sortline_logic::PDU_MAX];
+    assert_eq!(Rig::new().node.answer(&long, &mut reply), 252);
+    long.resize(10_000, 0);
+    assert_eq!(Rig::new().node.answer(&long, &mut reply), 2);
 }
