@@ -14,6 +14,7 @@ pub mod http;
 pub mod journal;
 pub mod latency;
 pub mod live;
+pub mod network;
 pub mod resolver;
 pub mod sensitive;
 pub mod uplink;
