@@ -26,14 +26,14 @@ try {
         locale: option("--lang")[0] ?? "en-GB",
       });
       await page.goto(base);
-      await page.waitForSelector(".parcel");
+      await page.waitForSelector("button.parcel");
       await page.waitForTimeout(2500);
       if (args.includes("--stale")) {
         await fetch(`${base}/mock/mute`, { method: "POST" });
         await page.waitForTimeout(1500);
       }
-      if (args.includes("--hover")) await page.locator(".parcel").nth(6).focus();
-      if (args.includes("--card")) await page.locator(".chute .open").nth(2).click();
+      if (args.includes("--hover")) await page.locator("button.parcel:enabled").nth(3).focus();
+      if (args.includes("--card")) await page.locator(".chute .open").nth(2).click({ position: { x: 20, y: 12 } });
       if (args.includes("--list")) await page.locator(".more-button").click();
       await page.waitForTimeout(400);
       await page.screenshot({ path: join(out, `${name}.png`), fullPage: args.includes("--full") });

@@ -157,6 +157,25 @@ impl Network {
         chosen
     }
 
+    /// Arrival and cost of every route that no other beats in both, earliest first, up to six
+    /// days after the earliest arrival and of at most eight legs: what [`Network::options`]
+    /// chooses from.
+    #[must_use]
+    pub fn frontier(&self, query: &Query) -> Vec<(Minute, Micros)> {
+        let none = BTreeSet::new();
+        let bounds = Bounds::new(self, query.to, query.weight_g);
+        let first = earliest(self, query.from, query.ready, query.weight_g, &none);
+        let Some(best) = first.at.get(query.to.index()).copied().flatten() else {
+            return Vec::new();
+        };
+        let routes = self.front(query, &bounds, best.after(SLACK_MIN), &none);
+        let figures = routes.iter().map(|steps| {
+            let option = self.evaluate(query, steps, best);
+            (option.arrive, option.cost)
+        });
+        figures.collect()
+    }
+
     fn front(
         &self,
         query: &Query,

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use crate::commands::{check, plan};
+use crate::commands::{check, plan, route};
 use crate::config::ConfigError;
 
 /// Exit code of a run that did what was asked.
@@ -38,6 +38,8 @@ enum Command {
     Check(check::Args),
     /// Work with sort plans.
     Plan(plan::Args),
+    /// Find transport routes with arrival, cost, risk and reasons.
+    Route(route::Args),
 }
 
 /// Runs the command line and gives its exit code. Never panics on what a person typed.
@@ -69,6 +71,7 @@ fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Check(args) => check::run(args),
         Command::Plan(args) => plan::run(args),
+        Command::Route(args) => route::run(args),
     }
 }
 

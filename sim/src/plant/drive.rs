@@ -44,9 +44,7 @@ pub fn drive(
     watch: &mut dyn FnMut(&Plant, u64, Driven),
 ) {
     loop {
-        let node_next = next_of_node(plant, node);
-        let next = plant.next_us().map_or(until_us, |p| p.min(until_us));
-        let now = node_next.map_or(next, |n| n.min(next));
+        let now = next_us(plant, node).map_or(until_us, |next| next.min(until_us));
         plant.advance(now);
         node.millis(millis(now));
         let count = plant.count();
@@ -56,6 +54,16 @@ pub fn drive(
         if now >= until_us {
             break;
         }
+    }
+}
+
+/// When plant or node do something by themselves next, microseconds; `None` when neither ever
+/// will.
+#[must_use]
+pub fn next_us(plant: &Plant, node: &Node) -> Option<u64> {
+    match (plant.next_us(), next_of_node(plant, node)) {
+        (Some(plant), Some(node)) => Some(plant.min(node)),
+        (plant, node) => plant.or(node),
     }
 }
 

@@ -31,7 +31,7 @@ use sortline_core::topology::{ChuteKind, EyeRole, LineConfig};
 use sortline_core::{ChuteId, DiverterId};
 
 pub use config::{ConfigError, PlantConfig};
-pub use drive::{Driven, drive, node_limits};
+pub use drive::{Driven, drive, next_us, node_limits};
 pub use faults::{Fault, FaultDice, FaultRates};
 pub use parcel::Parcel;
 pub use rng::Rng;

@@ -112,6 +112,7 @@ export const en = {
   "chute.close": "Close",
 
   "reading.region": "Last readings",
+  "reading.held": "held while you look",
   "reading.empty": "Nothing has been read yet. Readings appear here with the first parcel.",
   "reading.no_read": "Not read",
   "reading.no_parcel": "no parcel",

@@ -113,6 +113,7 @@ export const zh: Messages = {
   "chute.close": "关闭",
 
   "reading.region": "最近识读",
+  "reading.held": "查看时暂停更新",
   "reading.empty": "尚无识读结果。第一件包裹到来后显示在这里。",
   "reading.no_read": "未读",
   "reading.no_parcel": "无对应包裹",

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod plan;
+pub mod route;
 
 use std::io::Write;
 use std::path::Path;
@@ -13,6 +14,14 @@ use crate::config::{ConfigError, Files};
 /// # Errors
 /// It is no directory.
 pub fn site_directory(path: &Path) -> Result<Files, ConfigError> {
+    directory(path, "a site directory with site.toml")
+}
+
+/// A directory as named on the command line; `needed` says what it must be.
+///
+/// # Errors
+/// It is no directory.
+pub fn directory(path: &Path, needed: &str) -> Result<Files, ConfigError> {
     if path.is_dir() {
         Ok(Files::Directory(path.to_owned()))
     } else {
@@ -23,7 +32,7 @@ pub fn site_directory(path: &Path) -> Result<Files, ConfigError> {
         };
         Err(ConfigError::whole(
             path,
-            format!("{text}; needed is a site directory with site.toml"),
+            format!("{text}; needed is {needed}"),
         ))
     }
 }
@@ -37,4 +46,12 @@ pub fn print(text: &str) -> anyhow::Result<()> {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
+}
+
+/// Writes text to stderr.
+///
+/// # Errors
+/// Stderr cannot be written.
+pub fn print_error(text: &str) -> anyhow::Result<()> {
+    Ok(std::io::stderr().lock().write_all(text.as_bytes())?)
 }
