@@ -3,3 +3,4 @@
 pub mod harness;
 pub mod plant;
 pub mod render;
+pub mod serve;

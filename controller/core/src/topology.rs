@@ -14,7 +14,7 @@ use crate::{CameraId, ChuteId, DiverterId, EyeId};
 mod check;
 mod geometry;
 
-pub(crate) use geometry::{ChuteSpec, DiverterSpec, EyeUse, Geometry};
+pub(crate) use geometry::{BeltEye, ChuteSpec, DiverterSpec, EyeUse, Geometry};
 
 /// `line.toml` as written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

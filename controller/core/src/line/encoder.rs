@@ -147,6 +147,13 @@ impl Encoder {
         travel >= 0 && travel <= self.reach(then, now)
     }
 
+    /// Travel since the last count, by time and the last speed; `None` when the time is unknown.
+    pub(super) fn likely_travel(&self, now: LineTime) -> Option<i32> {
+        let (then, _) = self.latched.filter(|_| self.speed_base.is_some())?;
+        let us = i64::try_from(now.since(then)).ok()?;
+        i32::try_from(self.speed.saturating_mul(us) / 1_000_000).ok()
+    }
+
     /// Counting goes on from `at`, whatever was before. The newest count stays where it is when
     /// edges from before may still come.
     pub(super) fn rebase(&mut self, now: LineTime, at: Ticks, keep: bool) {

@@ -36,6 +36,9 @@ impl Line {
             self.counters.inducted = self.counters.inducted.saturating_add(1);
             Parcel::new(self.new_parcel_id(), since, 0, self.plan.clone())
         };
+        if parcel.lap == 0 && self.hides_another(since, length) {
+            parcel.doubt(RejectCause::Uncertain);
+        }
         parcel.length = length;
         let id = parcel.id;
         self.step(
@@ -107,6 +110,17 @@ impl Line {
         found
     }
 
+    /// A longer parcel where one was to come round may be two: the one, and another touching it.
+    fn hides_another(&self, since: Ticks, length: Option<i32>) -> bool {
+        let gate = self.lap_gate();
+        let length = length.unwrap_or(self.geometry().length_max);
+        self.returning.iter().any(|parcel| {
+            let ahead = parcel.origin.signed_since(since);
+            let inside = ahead >= gate.saturating_neg() && ahead <= length.saturating_add(gate);
+            inside && parcel.length.is_some_and(|known| known < length)
+        })
+    }
+
     fn lap_gate(&self) -> i32 {
         let geometry = self.geometry();
         geometry.window.saturating_add(geometry.lap / LAP_SHARE)
@@ -153,7 +167,7 @@ impl Line {
         }
     }
 
-    fn lose_returning(&mut self, parcel: Parcel) {
+    pub(super) fn lose_returning(&mut self, parcel: Parcel) {
         let geometry = self.geometry();
         let chute = geometry
             .recirculation

@@ -4,6 +4,7 @@
 use super::Line;
 use super::encoder::Verdict;
 use super::parcel::StrokeState;
+use crate::topology::BeltEye;
 use crate::{AlarmKind, Epoch, NodeFault, RejectCause, Ticks};
 
 /// What is known of the node.
@@ -55,7 +56,7 @@ impl Line {
         }
         self.encoder.rebase(self.now, at, continues && !gap);
         if gap || !continues {
-            self.edges_lost();
+            self.edges_lost(at);
         }
         self.wake();
     }
@@ -125,13 +126,31 @@ impl Line {
     }
 
     /// Edges were lost: photo-eyes start anew, and parcels may be further than was seen.
-    fn edges_lost(&mut self) {
+    fn edges_lost(&mut self, at: Ticks) {
         for beam in &mut self.beams {
             beam.reset();
         }
         self.last_trailing = None;
+        self.pass_unseen(at);
         self.widen();
         self.doubt_all(RejectCause::NodeDown);
+    }
+
+    /// Photo-eyes that parcels have passed by now are not expected to have seen them.
+    fn pass_unseen(&mut self, at: Ticks) {
+        for index in 0..self.belt.len() {
+            let Some(parcel) = self.belt.get(index) else {
+                return;
+            };
+            let passed = |eye: &BeltEye| self.predict(parcel, eye.position).is_before(at);
+            let eyes = self.geometry().eyes.iter().skip(parcel.next);
+            let next = parcel
+                .next
+                .saturating_add(eyes.take_while(|eye| passed(eye)).count());
+            if let Some(parcel) = self.belt.get_mut(index) {
+                parcel.next = next;
+            }
+        }
     }
 
     /// Positions of all parcels become less certain by some windows.
@@ -146,12 +165,22 @@ impl Line {
         self.wake();
     }
 
-    /// The node counts from another origin: every track is moved there as if the belt had stood.
+    /// The node counts from another origin: every track is moved there, by the travel that the
+    /// time and the last speed make likely. Without the time nothing is known of any of them.
     fn transplant(&mut self, at: Ticks) {
         let Some(count) = self.encoder.count() else {
             return;
         };
-        let shift = at.signed_since(count);
+        let Some(travel) = self.encoder.likely_travel(self.now) else {
+            while !self.belt.is_empty() {
+                self.lose(0);
+            }
+            while let Some(parcel) = self.returning.pop_front() {
+                self.lose_returning(parcel);
+            }
+            return;
+        };
+        let shift = at.signed_since(count).saturating_sub(travel);
         for parcel in self.belt.iter_mut().chain(&mut self.returning) {
             parcel.origin = parcel.origin.offset(shift);
             parcel.due = at;

@@ -39,7 +39,7 @@ impl Report {
             if let Some(first) = seen.get(&id) {
                 self.add(
                     format!("{table}[{at}].id"),
-                    format!("found {id}, which {table}[{first}] has; every id may occur once"),
+                    format!("found {id}, which {table}[{first}] has: each id is allowed once"),
                 );
             } else {
                 seen.insert(id, at);
@@ -189,18 +189,23 @@ fn eye_chutes(config: &LineConfig, report: &mut Report) {
         let key = format!("eye[{at}].chute");
         let watches = matches!(eye.role, EyeRole::Confirm | EyeRole::Full);
         match (watches, eye.chute) {
-            (true, None) => report.add(key, "missing: a photo-eye of this role watches a chute"),
+            (true, None) => report.add(
+                key,
+                "missing: allowed is the chute that a photo-eye of this role watches",
+            ),
             (false, Some(chute)) => {
                 report.add(
                     key,
-                    format!("found {chute}: a photo-eye on the belt watches no chute"),
+                    format!(
+                        "found {chute}, allowed is none: a photo-eye on the belt watches no chute"
+                    ),
                 );
             }
             (true, Some(chute)) => {
                 if !config.chutes.iter().any(|known| known.id == chute) {
                     report.add(
                         key,
-                        format!("found {chute}, which is no chute of this line"),
+                        format!("found {chute}, allowed are the chutes of this line"),
                     );
                 }
                 let twin = config
@@ -212,7 +217,7 @@ fn eye_chutes(config: &LineConfig, report: &mut Report) {
                     let key = format!("eye[{at}].chute");
                     report.add(
                         key,
-                        format!("found {chute}, which photo-eye {} watches", twin.id),
+                        format!("found {chute}, which photo-eye {} watches: allowed is one of a role for each", twin.id),
                     );
                 }
             }
@@ -315,7 +320,7 @@ fn pairs(config: &LineConfig, report: &mut Report) {
             (Some(id), None) => {
                 report.add(
                     key,
-                    format!("found {id}, which is no diverter of this line"),
+                    format!("found {id}, allowed are the diverters of this line"),
                 );
             }
             (Some(id), Some(other)) => {
@@ -351,7 +356,7 @@ fn shared_place(config: &LineConfig, at: usize, diverter: &Diverter, report: &mu
         report.add(
             format!("diverter[{at}].position_mm"),
             format!(
-                "found {}, where diverter {} stands: bodies may not overlap unless the two are \
+                "found {}, where diverter {} stands: allowed is free belt between bodies unless the two are \
                  each other's opposite",
                 diverter.position_mm, other.id
             ),
@@ -363,7 +368,10 @@ fn chutes(config: &LineConfig, report: &mut Report) {
     report.unique("chute", config.chutes.iter().map(|chute| chute.id));
     for (at, diverter) in config.diverters.iter().enumerate() {
         if !config.chutes.iter().any(|chute| chute.id == diverter.chute) {
-            let problem = format!("found {}, which is no chute of this line", diverter.chute);
+            let problem = format!(
+                "found {}, allowed are the chutes of this line",
+                diverter.chute
+            );
             report.add(format!("diverter[{at}].chute"), problem);
         }
     }
@@ -401,7 +409,10 @@ fn chutes(config: &LineConfig, report: &mut Report) {
         if !config.eyes.iter().any(|eye| seen(&eye)) {
             report.add(
                 key("id"),
-                format!("chute {} has no photo-eye of role confirm", chute.id),
+                format!(
+                    "chute {} has no photo-eye of role confirm, allowed is one",
+                    chute.id
+                ),
             );
         }
     }
@@ -419,8 +430,8 @@ fn reached(config: &LineConfig, at: usize, report: &mut Report) {
     let allowed = usize::from(chute.kind != ChuteKind::Reject);
     if found != allowed {
         let rule = match chute.kind {
-            ChuteKind::Reject => "the reject chute is the end of the belt and has no diverter",
-            ChuteKind::Sort | ChuteKind::Recirculation => "exactly one diverter leads to a chute",
+            ChuteKind::Reject => "allowed is none, the reject chute is the end of the belt",
+            ChuteKind::Sort | ChuteKind::Recirculation => "allowed is exactly one",
         };
         report.add(
             format!("chute[{at}].id"),

@@ -3,38 +3,18 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use sortline_core::topology::{LineConfig, Topology};
+use crate::demo::{demo, plan, topology};
+use sortline_core::topology::LineConfig;
 use sortline_core::{
     Action, CameraId, ChuteId, Code, Command, Destination, DestinationSource, Edge, Epoch, Event,
-    EyeId, Line, LineTime, Outcome, ParcelId, Permille, Reading, Refusal, Resolution, Rule, Seq,
-    SortPlan, Step, StrokeResult, Ticks, TriggerId,
+    EyeId, Line, LineTime, Outcome, ParcelId, Permille, Reading, Refusal, Resolution, Seq, Step,
+    StrokeResult, Ticks, TriggerId,
 };
 
 /// Ticks from reading order to answer, and from answer to resolution.
 const READ_TICKS: u32 = 60;
 /// Belt counts are delivered every 10 ms.
 const POLL_TICKS: u32 = 15;
-
-pub(crate) fn demo() -> LineConfig {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/demo/line.toml");
-    toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
-}
-
-/// A plan with one rule per sort chute: postcode `01` goes to chute 1.
-pub(crate) fn plan(config: &LineConfig) -> SortPlan {
-    let sort = config.chutes.iter().filter(|chute| chute.id.0 < 90);
-    let rules = sort.map(|chute| Rule {
-        name: format!("rule {}", chute.id),
-        postcode_prefix: Some(format!("{:02}", chute.id.0)),
-        chutes: vec![chute.id],
-        ..Rule::default()
-    });
-    SortPlan {
-        version: "v1".into(),
-        rules: rules.collect(),
-        ..SortPlan::default()
-    }
-}
 
 #[derive(Clone, Debug)]
 pub(crate) struct Body {
@@ -107,19 +87,24 @@ pub(crate) struct Plant {
     pub(crate) epoch: Option<Epoch>,
     /// The controller does not hear the plant.
     pub(crate) deaf: bool,
+    unheard: Vec<Event>,
     strokes: Vec<Stroke>,
     triggers: Vec<(CameraId, TriggerId, Ticks)>,
     later: BTreeMap<u64, Vec<Event>>,
     arrivals: BTreeMap<u64, Vec<(EyeId, Edge)>>,
     returns: BTreeMap<u64, Body>,
-    blocked: BTreeMap<u8, bool>,
+    blocked: Vec<(EyeId, i64, bool)>,
     seen_before: BTreeMap<ParcelId, bool>,
 }
 
 impl Plant {
     pub(crate) fn new(start: u32, faults: Faults) -> Self {
         let config = demo();
-        let topology = Topology::new(config.clone()).unwrap();
+        let topology = topology();
+        let belt = config.eyes.iter().filter(|eye| eye.chute.is_none());
+        let blocked = belt
+            .map(|eye| (eye.id, i64::from(eye.position_mm), false))
+            .collect();
         let line = Line::new(topology, plan(&config));
         let mut plant = Self {
             line,
@@ -136,12 +121,13 @@ impl Plant {
             problems: Vec::new(),
             epoch: None,
             deaf: false,
+            unheard: Vec::new(),
             strokes: Vec::new(),
             triggers: Vec::new(),
             later: BTreeMap::new(),
             arrivals: BTreeMap::new(),
             returns: BTreeMap::new(),
-            blocked: BTreeMap::new(),
+            blocked,
             seen_before: BTreeMap::new(),
         };
         plant.connect(1, false);
@@ -301,7 +287,6 @@ impl Plant {
             number,
             length,
             place: 0,
-            chute,
             passed: Vec::new(),
         });
     }
@@ -326,9 +311,34 @@ impl Plant {
     }
 
     fn hear(&mut self, event: Event) {
-        if !self.deaf {
-            self.tell(event);
+        match event {
+            event if !self.deaf => self.tell(event),
+            event => self
+                .unheard
+                .extend(matches!(event, Event::Eye { .. }).then_some(event)),
         }
+    }
+
+    /// Moves the belt without the controller; gives what waits in the node's ring.
+    pub(crate) fn silence(&mut self, ticks: u64) -> Vec<Event> {
+        self.deaf = true;
+        self.run(ticks);
+        self.deaf = false;
+        std::mem::take(&mut self.unheard)
+    }
+
+    /// A new controller on the journal of the old one.
+    pub(crate) fn restart(&mut self) {
+        self.line = Line::new(self.line.topology().clone(), plan(&self.config));
+        let mut actions = Vec::new();
+        for (now, event) in &self.events {
+            self.line.handle_event(*now, event);
+            while let Some(action) = self.line.poll_action() {
+                actions.push(action);
+            }
+        }
+        assert_eq!(actions, self.actions, "replay");
+        self.tell(Event::Restarted);
     }
 
     fn move_bodies(&mut self) {
@@ -344,20 +354,32 @@ impl Plant {
                 ..body
             });
         }
-        let removed = self.faults.removed.clone();
+        let removed = &self.faults.removed;
         self.bodies
             .retain(|body| removed.get(&body.number).is_none_or(|at| body.lead() < *at));
-        for (behind, at) in self.faults.added.clone() {
+        if let Some((behind, at)) = self.faults.added.iter().next().map(|(a, b)| (*a, *b)) {
             let index = self.bodies.iter().position(|body| body.number == behind);
             if let Some(index) = index.filter(|index| self.bodies[*index].lead() >= at) {
                 self.faults.added.remove(&behind);
-                let place = self.bodies[index].place - 650_000;
+                // In the middle of the gap, so that it touches nobody.
+                let ahead = &self.bodies[index];
+                let trailing = ahead.place - ahead.length * 1_000;
+                let next = self
+                    .bodies
+                    .get(index + 1)
+                    .map_or(trailing - 600_000, |one| one.place);
+                let place = i64::midpoint(trailing, next) + 100_000;
+                let behind = self
+                    .config
+                    .diverters
+                    .iter()
+                    .filter(|one| i64::from(one.position_mm) < place / 1_000);
+                let passed = behind.map(|one| one.id.0).collect();
                 let body = Body {
                     number: 900_000,
                     length: 200,
                     place,
-                    chute: 0,
-                    passed: vec![],
+                    passed,
                 };
                 self.bodies.insert(index + 1, body);
             }
@@ -365,20 +387,14 @@ impl Plant {
     }
 
     fn eyes(&mut self) {
-        let belt = self.config.eyes.clone();
-        for eye in belt.iter().filter(|eye| eye.chute.is_none()) {
-            if self.faults.blind == Some(eye.id.0) {
-                continue;
-            }
-            let here = self
-                .bodies
-                .iter()
-                .any(|body| body.covers(i64::from(eye.position_mm)));
-            let before = self.blocked.insert(eye.id.0, here).unwrap_or(false);
-            if here != before {
+        for at in 0..self.blocked.len() {
+            let (eye, position, before) = self.blocked[at];
+            let here = self.bodies.iter().any(|body| body.covers(position));
+            if here != before && self.faults.blind != Some(eye.0) {
+                self.blocked[at].2 = here;
                 let edge = if here { Edge::Blocked } else { Edge::Clear };
                 self.hear(Event::Eye {
-                    eye: eye.id,
+                    eye,
                     edge,
                     at: self.count,
                 });
@@ -571,6 +587,17 @@ impl Plant {
             let length = 150 + i64::try_from(draw % 450).unwrap();
             let chute = 1 + u16::try_from((draw >> 10) % 12).unwrap();
             let gap = 500 + (draw >> 16) % 700;
+            // The merge lets parcels that come round go first.
+            let mut merged = false;
+            let soon = self.travelled.saturating_sub(1_000)..self.travelled + 2_000;
+            while self.returns.range(soon.clone()).next().is_some() {
+                self.run(100);
+                merged = true;
+            }
+            let near = |body: &Body| body.lead() - body.length < 500;
+            while merged && self.bodies.back().is_some_and(near) {
+                self.run(10);
+            }
             self.lay(number, length, chute);
             let next = number + 1;
             let gap = self
@@ -584,7 +611,13 @@ impl Plant {
 
     /// Runs the belt empty.
     pub(crate) fn drain(&mut self) {
-        self.run(4 * (17_500 + 24_000 + 4_000));
+        for _ in 0..200 {
+            self.run(1_000);
+            if self.bodies.is_empty() && self.returns.is_empty() && self.line.under_way() == 0 {
+                break;
+            }
+        }
+        self.run(1_000);
     }
 
     pub(crate) fn count_of(&self, wanted: impl Fn(&Outcome) -> bool) -> usize {
@@ -619,16 +652,5 @@ impl Plant {
             assert_eq!(self.truth.get(number), Some(&chute.0), "parcel {parcel}");
         }
         assert_eq!(self.line.under_way(), 0);
-    }
-
-    /// All steps of a parcel, for messages.
-    pub(crate) fn trace(&self, wanted: ParcelId) -> Vec<&Step> {
-        let steps = self.actions.iter().filter_map(|action| {
-            let Action::Parcel { parcel, step } = action else {
-                return None;
-            };
-            (*parcel == wanted).then_some(step)
-        });
-        steps.collect()
     }
 }
