@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use crate::commands::{check, export, plan, replay, route, serve};
+use crate::commands::{check, export, plan, plant, replay, route, serve, sim};
 use crate::config::ConfigError;
 
 /// Exit code of a run that did what was asked.
@@ -44,8 +44,12 @@ enum Command {
     Replay(replay::Args),
     /// Take results out of a journal.
     Export(export::Args),
+    /// Run only the simulated line, on real sockets.
+    Plant(plant::Args),
     /// Find transport routes with arrival, cost, risk and reasons.
     Route(route::Args),
+    /// Run the line in virtual time, with faults, deterministic.
+    Sim(sim::Args),
 }
 
 /// Runs the command line and gives its exit code. Never panics on what a person typed.
@@ -80,7 +84,9 @@ fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Export(args) => export::run(args),
+        Command::Plant(args) => plant::run(args),
         Command::Route(args) => route::run(args),
+        Command::Sim(args) => sim::run(args),
     }
 }
 

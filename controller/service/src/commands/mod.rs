@@ -3,9 +3,11 @@
 pub mod check;
 pub mod export;
 pub mod plan;
+pub mod plant;
 pub mod replay;
 pub mod route;
 pub mod serve;
+pub mod sim;
 
 use std::io::Write;
 use std::path::Path;
