@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use crate::commands::{check, export, plan, plant, replay, route, serve, sim};
+use crate::commands::{check, demo, export, plan, plant, replay, route, serve, sim};
 use crate::config::ConfigError;
 
 /// Exit code of a run that did what was asked.
@@ -34,6 +34,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show the whole product on this machine, without hardware.
+    Demo(demo::Args),
     /// Validate a site directory, start nothing.
     Check(check::Args),
     /// Work with sort plans.
@@ -79,6 +81,7 @@ pub fn main() -> ExitCode {
 
 fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Demo(args) => demo::run(args),
         Command::Check(args) => check::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Serve(args) => serve::run(args),

@@ -10,7 +10,7 @@
 //! writes what it has, the live task tells it, the uplink says good-bye.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -179,6 +179,11 @@ fn resume(path: &Path, config: &LineConfig, model: &mut Model) -> anyhow::Result
     }
     tracing::info!(steps = replayed.steps, "the line goes on from its journal");
     Ok(replayed)
+}
+
+/// Ready when the service is told to end, or forgotten.
+pub async fn stopped(stop: &mut watch::Receiver<bool>) {
+    drop(stop.wait_for(|&stop| stop).await);
 }
 
 async fn serve(mut engine: Engine, inputs: Inputs, first: Vec<Event>) -> anyhow::Result<()> {

@@ -59,14 +59,19 @@ pub fn start(
     for camera in cameras {
         let what = || format!("camera {} at {}", camera.id, camera.source);
         let source = Source::open(&camera.source, SILENCE, time).with_context(what)?;
-        let reader = Reader::new(options.clone(), time).with_context(what)?;
         let (frames, queue) = broadcast::channel(vision.queue_frames.into());
         let health = Health::new(camera.id, outputs.events.clone());
         let receiver = Receiver { source, frames, health: health.clone() };
-        let worker = Worker { camera: camera.id, reader, queue, health, outputs: outputs.clone() };
+        let worker = Worker { camera: camera.id, queue, health, outputs: outputs.clone() };
+        let options = options.clone();
+        // The engine for reading cannot move between threads, so it is made in its own.
+        let read = move || match Reader::new(options, time) {
+            Ok(reader) => worker.run(reader),
+            Err(error) => tracing::error!(%error, "a camera's frames cannot be read"),
+        };
         let spawn = |name: String| std::thread::Builder::new().name(name);
         spawn(format!("camera-{}", camera.id)).spawn(move || receiver.run()).with_context(what)?;
-        spawn(format!("read-{}", camera.id)).spawn(move || worker.run()).with_context(what)?;
+        spawn(format!("read-{}", camera.id)).spawn(read).with_context(what)?;
     }
     Ok(())
 }
@@ -130,14 +135,13 @@ impl Receiver {
 
 struct Worker {
     camera: CameraId,
-    reader: Reader,
     queue: broadcast::Receiver<Arc<Frame>>,
     health: Health,
     outputs: Outputs,
 }
 
 impl Worker {
-    fn run(mut self) {
+    fn run(mut self, mut reader: Reader) {
         let mut last: Option<Arc<Frame>> = None;
         loop {
             let frame = match self.queue.blocking_recv() {
@@ -150,7 +154,7 @@ impl Worker {
             };
             let frozen = last.as_ref().is_some_and(|last| is_repeated(last, &frame));
             let begun = clock::since_start_of_machine();
-            let result = self.reader.read(&frame);
+            let result = reader.read(&frame);
             let taken = clock::since_start_of_machine().saturating_sub(begun);
             let mut reading = reading_of(&result);
             if frozen {

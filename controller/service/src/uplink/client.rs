@@ -17,6 +17,7 @@ use super::{Counters, Publication, Topics};
 use crate::clock;
 use crate::engine::Commanded;
 use crate::journal::Origin;
+use crate::service::stopped;
 
 /// Messages handed to the client library at once.
 const HANDED_MAX: usize = 256;
@@ -95,7 +96,7 @@ pub async fn run(
     loop {
         tokio::select! {
             biased;
-            _ = stop.wait_for(|&stop| stop) => break,
+            () = stopped(&mut stop) => break,
             Some(incoming) = incoming.recv() => uplink.incoming(incoming),
             Some(publication) = publications.recv() => uplink.keep(publication),
             _ = retry.tick() => {}
