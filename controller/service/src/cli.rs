@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use crate::commands::{check, plan, route};
+use crate::commands::{check, plan, route, sim};
 use crate::config::ConfigError;
 
 /// Exit code of a run that did what was asked.
@@ -40,6 +40,8 @@ enum Command {
     Plan(plan::Args),
     /// Find transport routes with arrival, cost, risk and reasons.
     Route(route::Args),
+    /// Run the line in virtual time, with faults, deterministic.
+    Sim(sim::Args),
 }
 
 /// Runs the command line and gives its exit code. Never panics on what a person typed.
@@ -72,6 +74,7 @@ fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Check(args) => check::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Route(args) => route::run(args),
+        Command::Sim(args) => sim::run(args),
     }
 }
 

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde::Serialize;
 use sortline_core::topology::{ChuteKind, LineConfig};
 use sortline_core::{
-    Action, ChuteId, Command, Destination, DestinationSource, Event, Outcome, ParcelId, Permille,
-    PlanMatch, RejectCause, SortPlan, Step, StrokeResult,
+    Action, ChuteId, Command, Destination, DestinationSource, DiverterId, Event, Outcome, ParcelId,
+    Permille, PlanMatch, RejectCause, SortPlan, Step, StrokeResult,
 };
 
 use super::scenario::Share;
@@ -37,6 +37,8 @@ pub struct Violation {
 struct Known {
     serial: Option<u32>,
     decided: Option<ChuteId>,
+    /// Diverter of the last stroke commanded for it.
+    stroke: Option<DiverterId>,
     outcome: Option<Outcome>,
 }
 
@@ -146,8 +148,17 @@ impl Judge {
             Step::Decided { chute, .. } => {
                 self.known.entry(id).or_default().decided = Some(*chute);
             }
+            Step::Commanded { diverter, .. } => {
+                self.known.entry(id).or_default().stroke = Some(*diverter);
+            }
             Step::Ended { outcome } => self.outcome(now_us, id, *outcome),
-            _ => {}
+            Step::Measured { .. }
+            | Step::Read { .. }
+            | Step::Resolved { .. }
+            | Step::Fired { .. }
+            | Step::Aborted { .. }
+            | Step::Seen { .. }
+            | Step::Recirculated { .. } => {}
         }
     }
 
@@ -265,13 +276,30 @@ impl Judge {
 
     /// Something happened in the physics that must never happen.
     pub(crate) fn breach(&mut self, now_us: u64, breach: Breach) {
-        // A parcel that the core never took in cannot be kept away from.
-        if let Breach::Struck { serial, .. } = breach
-            && !self.ids.contains_key(&serial)
-        {
-            let key = "struck unknown parcel".to_owned();
-            *self.tally.disagreements.entry(key).or_default() += 1;
-            return;
+        if let Breach::Struck { diverter, serial } = breach {
+            let ids = self.ids.get(&serial).map(Vec::as_slice).unwrap_or_default();
+            let meant = |id| {
+                self.known
+                    .get(id)
+                    .is_some_and(|k: &Known| k.stroke == Some(diverter))
+            };
+            // A parcel that the core never took in cannot be kept away from; the one that the
+            // stroke was for may be missed when the belt stops under it.
+            let excuse = if ids.is_empty() {
+                Some("struck unknown parcel")
+            } else if ids.iter().any(meant) {
+                Some("stroke missed its parcel")
+            } else {
+                None
+            };
+            if let Some(excuse) = excuse {
+                *self
+                    .tally
+                    .disagreements
+                    .entry(excuse.to_owned())
+                    .or_default() += 1;
+                return;
+            }
         }
         self.violation("I4", now_us, format!("{breach:?}"));
     }

@@ -76,30 +76,6 @@ impl Link {
         debug_assert!(beaten.is_ok());
     }
 
-    /// Writes a command and reads its answer.
-    pub(crate) fn send(&self, node: &mut Node, command: &Command, events: &mut Vec<Event>) {
-        let (seq, words) = encode(command);
-        let written = node.write(map::COMMAND.start, &words.encode());
-        let mut answer = [0; map::ACK_WORDS];
-        let read = node.read(map::ack_address(seq), &mut answer);
-        let ack = map::Ack::decode(answer).filter(|ack| ack.seq == seq);
-        let result = match (written, read, ack) {
-            (Ok(()), Ok(()), Some(ack)) => match ack.result {
-                map::AckCode::Accepted => StrokeResult::Accepted,
-                map::AckCode::Refused(refusal) => StrokeResult::Refused {
-                    refusal: refusal_of(refusal),
-                },
-                // These come as events, with their own counts.
-                map::AckCode::Fired | map::AckCode::Done | map::AckCode::Withdrawn => return,
-            },
-            _ => StrokeResult::Unknown,
-        };
-        events.push(Event::Stroke {
-            seq: Seq(seq),
-            result,
-        });
-    }
-
     fn arm(&mut self, node: &mut Node, status: &map::Status) {
         let flags = status.health.flags;
         if flags.has(map::Flags::STOP_OPEN) {
@@ -139,6 +115,30 @@ impl Link {
         self.cursor = Some(at);
         lost
     }
+}
+
+/// Writes a command and reads its answer.
+pub(crate) fn send(node: &mut Node, command: &Command, events: &mut Vec<Event>) {
+    let (seq, words) = encode(command);
+    let written = node.write(map::COMMAND.start, &words.encode());
+    let mut answer = [0; map::ACK_WORDS];
+    let read = node.read(map::ack_address(seq), &mut answer);
+    let ack = map::Ack::decode(answer).filter(|ack| ack.seq == seq);
+    let result = match (written, read, ack) {
+        (Ok(()), Ok(()), Some(ack)) => match ack.result {
+            map::AckCode::Accepted => StrokeResult::Accepted,
+            map::AckCode::Refused(refusal) => StrokeResult::Refused {
+                refusal: refusal_of(refusal),
+            },
+            // These come as events, with their own counts.
+            map::AckCode::Fired | map::AckCode::Done | map::AckCode::Withdrawn => return,
+        },
+        _ => StrokeResult::Unknown,
+    };
+    events.push(Event::Stroke {
+        seq: Seq(seq),
+        result,
+    });
 }
 
 fn control(node: &mut Node, request: map::ControlRequest) {
@@ -298,7 +298,7 @@ mod tests {
         link.poll(&mut node, &mut events);
         let epoch = up(&events);
         events.clear();
-        link.send(&mut node, &stroke(epoch, 5, 1_000), &mut events);
+        send(&mut node, &stroke(epoch, 5, 1_000), &mut events);
         assert_eq!(
             events,
             [Event::Stroke {
@@ -330,7 +330,7 @@ mod tests {
         let (mut node, mut link, mut events) = (node(), Link::default(), Vec::new());
         link.poll(&mut node, &mut events);
         events.clear();
-        link.send(&mut node, &stroke(99, 5, 1_000), &mut events);
+        send(&mut node, &stroke(99, 5, 1_000), &mut events);
         let refusal = Refusal::StaleEpoch;
         let result = StrokeResult::Refused { refusal };
         assert_eq!(

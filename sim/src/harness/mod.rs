@@ -9,6 +9,7 @@
 //! chute, none unaccounted for, one outcome each, no stroke twice, no diverter moved against a
 //! parcel.
 
+mod html;
 mod judge;
 mod link;
 mod report;
@@ -23,6 +24,7 @@ use sortline_core::topology::EyeRole;
 use sortline_core::{Action, Event, Line, LineTime, OperatorCommand, RejectCause};
 use sortline_logic::{Node, TriggerPulse};
 
+pub use html::write_html;
 pub use judge::Violation;
 pub use report::{Report, Spot};
 pub use scenario::{Scenario, ScenarioConfig, ScenarioError, Share, ShellConfig};
@@ -157,7 +159,7 @@ impl Run {
             match pending {
                 Pending::Event(event) => self.events.push(event),
                 Pending::Write(command) => {
-                    self.link.send(&mut self.node, &command, &mut self.events);
+                    link::send(&mut self.node, &command, &mut self.events);
                 }
             }
             self.feed();

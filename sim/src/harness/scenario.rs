@@ -84,9 +84,9 @@ pub struct Share {
     /// First hop of its route; absent: the sort plan's rules for countries decide.
     #[serde(default)]
     pub hop: Option<String>,
-    /// Share relative to the others, 1 to 1,000,000; default 1.
+    /// Its share, relative to the others, 1 to 1,000,000; default 1.
     #[serde(default = "one")]
-    pub share: u32,
+    pub weight: u32,
 }
 
 const fn one() -> u32 {
@@ -220,7 +220,7 @@ fn check(config: &ScenarioConfig, file: &str, text: &str) -> Result<(), ConfigEr
         ),
     ];
     let shares = config.destinations.iter();
-    let shares = shares.map(|d| ("destination.share", u64::from(d.share), 1, 1_000_000));
+    let shares = shares.map(|d| ("destination.weight", u64::from(d.weight), 1, 1_000_000));
     for (key, found, least, greatest) in checks.into_iter().chain(shares) {
         if !(least..=greatest).contains(&found) {
             let allowed = format!("{least} to {greatest}");

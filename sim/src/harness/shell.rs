@@ -51,7 +51,11 @@ impl Shell {
         Self {
             config: config.shell.clone(),
             shares: config.destinations.clone(),
-            shares_total: config.destinations.iter().map(|d| u64::from(d.share)).sum(),
+            shares_total: config
+                .destinations
+                .iter()
+                .map(|d| u64::from(d.weight))
+                .sum(),
             identity: Rng::new(seed, IDENTITY).bits(),
             vision: Rng::new(seed, VISION),
             writes: Rng::new(seed, WRITES),
@@ -78,8 +82,8 @@ impl Shell {
     pub(crate) fn destination(&self, serial: u32) -> usize {
         let mut draw = Rng::new(self.identity, serial.into()).below(self.shares_total);
         let fits = |share: &Share| {
-            let inside = draw < u64::from(share.share);
-            draw = draw.saturating_sub(share.share.into());
+            let inside = draw < u64::from(share.weight);
+            draw = draw.saturating_sub(share.weight.into());
             inside
         };
         self.shares.iter().position(fits).unwrap_or(0)

@@ -22,15 +22,15 @@ impl Trace {
     /// One event the core was fed.
     pub(crate) fn event(&mut self, now_us: u64, event: &Event) {
         self.number(now_us);
-        match event {
-            // The most frequent ones by their numbers, which is many times faster.
-            Event::Belt { at } => self.number(1 << 40 | u64::from(at.0)),
-            Event::Eye { eye, edge, at } => {
-                let edge = u64::from(*edge == Edge::Blocked);
-                self.number(2 << 40 | edge << 39 | u64::from(at.0));
-                self.number(eye.0.into());
-            }
-            other => self.debug(other),
+        // The most frequent ones by their numbers, which is many times faster.
+        if let Event::Belt { at } = event {
+            self.number(1 << 40 | u64::from(at.0));
+        } else if let Event::Eye { eye, edge, at } = event {
+            let edge = u64::from(*edge == Edge::Blocked);
+            self.number(2 << 40 | edge << 39 | u64::from(at.0));
+            self.number(eye.0.into());
+        } else {
+            self.debug(event);
         }
     }
 

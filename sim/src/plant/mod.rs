@@ -223,6 +223,19 @@ impl Plant {
         }
     }
 
+    /// The belt stands, as before someone has started the machine. Call it before the first event.
+    pub const fn stand(&mut self) {
+        self.halted = true;
+        self.belt.set_speed(self.now_us, 0);
+    }
+
+    /// A person starts a standing belt at the machine.
+    pub fn start(&mut self) {
+        if self.halted {
+            self.set_timer(self.now_us, Timer::Start);
+        }
+    }
+
     /// When the next thing happens by itself, microseconds; `None` when nothing ever will.
     #[must_use]
     pub fn next_us(&self) -> Option<u64> {

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod plan;
 pub mod route;
+pub mod sim;
 
 use std::io::Write;
 use std::path::Path;
