@@ -17,7 +17,9 @@ use crate::config::ConfigError;
 
 /// Arguments of `sortline sim`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: sortline sim --scenario config/scenarios/nominal.toml --seeds 1..10")]
+#[command(
+    after_help = "Example: sortline sim --scenario config/scenarios/nominal.toml --seeds 1..10"
+)]
 pub struct Args {
     /// Scenario file.
     #[arg(long, value_name = "FILE")]
@@ -49,7 +51,11 @@ fn parse_seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
     let (first, last) = text.split_once("..").ok_or_else(wrong)?;
     let number = |part: &str| part.trim().parse::<u64>().map_err(|_not_a_number| wrong());
     let (first, last) = (number(first)?, number(last)?);
-    if first <= last { Ok(first..=last) } else { Err(wrong()) }
+    if first <= last {
+        Ok(first..=last)
+    } else {
+        Err(wrong())
+    }
 }
 
 /// Runs the scenario with every seed. The exit code is 1 when a run had a violation or a missort.
@@ -59,7 +65,10 @@ fn parse_seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let scenario = Scenario::load(&args.scenario).map_err(|error| {
         let cause = std::error::Error::source(&error).map(|c| format!(": {c}"));
-        ConfigError::whole(&args.scenario, format!("{error}{}", cause.unwrap_or_default()))
+        ConfigError::whole(
+            &args.scenario,
+            format!("{error}{}", cause.unwrap_or_default()),
+        )
     })?;
     let one = args.seed.unwrap_or(1);
     let seeds = args.seeds.clone().unwrap_or(one..=one);
@@ -127,7 +136,10 @@ fn summary(r: &Report) -> String {
     }
     for violation in &r.violations {
         let at = std::time::Duration::from_micros(violation.at_us).as_secs_f64();
-        text += &format!("  VIOLATION {} at {at:.3} s: {}\n", violation.rule, violation.what);
+        text += &format!(
+            "  VIOLATION {} at {at:.3} s: {}\n",
+            violation.rule, violation.what
+        );
     }
     text
 }
