@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use crate::commands::{check, plan, route, sim};
+use crate::commands::{check, plan, plant, route, sim};
 use crate::config::ConfigError;
 
 /// Exit code of a run that did what was asked.
@@ -38,6 +38,8 @@ enum Command {
     Check(check::Args),
     /// Work with sort plans.
     Plan(plan::Args),
+    /// Run only the simulated line, on real sockets.
+    Plant(plant::Args),
     /// Find transport routes with arrival, cost, risk and reasons.
     Route(route::Args),
     /// Run the line in virtual time, with faults, deterministic.
@@ -73,6 +75,7 @@ fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Check(args) => check::run(args),
         Command::Plan(args) => plan::run(args),
+        Command::Plant(args) => plant::run(args),
         Command::Route(args) => route::run(args),
         Command::Sim(args) => sim::run(args),
     }

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod plan;
+pub mod plant;
 pub mod route;
 pub mod sim;
 

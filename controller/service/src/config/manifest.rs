@@ -110,6 +110,11 @@ impl Manifest {
         self.entries.get(&normal(code))
     }
 
+    /// All entries, by code.
+    pub fn entries(&self) -> impl Iterator<Item = &ManifestEntry> {
+        self.entries.values()
+    }
+
     /// Number of parcels announced.
     pub fn len(&self) -> usize {
         self.entries.len()
