@@ -1,3 +1,7 @@
 //! The `sortline` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sortline_service::cli::main()
+}

@@ -4,9 +4,39 @@
 //!
 //! The same code runs on a microcontroller, in `firmware/node` and in the simulator. It allocates
 //! nothing, never panics on data, and asks for nothing: the caller tells it the count, the time
-//! and the inputs, and copies the outputs.
+//! and the inputs, and copies the outputs. At one instant the caller tells the time first, then
+//! the inputs, then the count.
+//!
+//! Rules it keeps, whatever a controller writes:
+//! - a stroke is executed at exactly its count, once, or never;
+//! - two opposite outputs are never on together;
+//! - an output is never on longer than the limits say, belt or no belt;
+//! - all outputs are off once the heartbeat has not advanced for the watchdog time, and while the
+//!   stop circuit is open or its latch is set.
 #![no_std]
 #![warn(clippy::arithmetic_side_effects, clippy::as_conversions)]
+
+mod answers;
+mod commands;
+mod eyes;
+mod lease;
+mod modbus;
+mod outputs;
+mod registers;
+mod ring;
+mod slots;
+
+use sortline_regmap as map;
+use sortline_regmap::{AckCode, EventKind, Refusal};
+
+use answers::Answers;
+use eyes::Eyes;
+use lease::Lease;
+use outputs::Outputs;
+use ring::Ring;
+use slots::Slots;
+
+pub use modbus::PDU_MAX;
 
 /// What the node enforces, whatever a controller asks for. Fixed at start; readable in `LIMITS`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,11 +47,11 @@ pub struct Limits {
     pub diverters: u8,
     /// Cameras connected, ids 0 to `cameras - 1`; at most 8.
     pub cameras: u8,
-    /// For each diverter the one on the other side of its machine.
+    /// For each diverter the one on the other side of its machine. One direction is enough.
     pub opposite: [Option<u8>; 32],
-    /// Longest time an output may stay on, in milliseconds.
+    /// Longest time an output may stay on, in milliseconds. A command that asks for more is cut.
     pub hold_ms_max: u16,
-    /// Longest hold in ticks.
+    /// Longest hold in ticks. A command that asks for more is refused.
     pub hold_ticks_max: u16,
     /// A command must arrive at least this many ticks before it fires.
     pub lead_ticks_min: u16,
@@ -30,7 +60,8 @@ pub struct Limits {
     /// The controller's heartbeat must advance within this time, or all outputs go off, the queue
     /// is emptied and the epoch changes. Milliseconds.
     pub heartbeat_ms: u16,
-    /// A photo-eye blocked longer than this while the belt moves latches a jam. Milliseconds.
+    /// A photo-eye blocked longer than this while the belt moves latches a jam. Milliseconds; 0:
+    /// never.
     pub jam_ms: u16,
 }
 
@@ -54,80 +85,377 @@ pub enum Exception {
     IllegalValue,
 }
 
+/// A stroke that waits for its count.
+#[derive(Clone, Copy, Debug)]
+struct Stroke {
+    seq: u16,
+    diverter: u8,
+    fire_at: u32,
+    hold: u16,
+    hold_ms: u16,
+}
+
+/// A camera trigger that waits for its count.
+#[derive(Clone, Copy, Debug)]
+struct Trigger {
+    seq: u16,
+    pulse: TriggerPulse,
+}
+
+/// The stop circuit as last seen.
+#[derive(Debug, Default)]
+struct StopCircuit {
+    open: bool,
+    /// It was open since the last reset.
+    latched: bool,
+}
+
+/// Why an epoch ended; the codes of `HEALTH.last_fault`.
+#[derive(Clone, Copy, Debug)]
+enum Cause {
+    Controller,
+    Watchdog,
+    Stop,
+}
+
+impl Cause {
+    const fn code(self) -> u16 {
+        match self {
+            Self::Controller => 0,
+            Self::Watchdog => 1,
+            Self::Stop => 2,
+        }
+    }
+}
+
+const STROKES: usize = 64;
+const TRIGGERS: usize = 64;
+const _: () = assert!(map::STROKES_MAX == 64 && map::TRIGGERS_MAX == 64);
+
 /// The field node.
 #[derive(Debug)]
 pub struct Node {
     limits: Limits,
+    id: u16,
+    boot: u16,
+    health: map::Health,
+    count: u32,
+    backwards: bool,
+    now: u32,
+    started: Option<u32>,
+    /// The nearest count at which something happens, so that a tick costs one comparison.
+    due: Option<u32>,
+    stop: StopCircuit,
+    lease: Lease,
+    last_seq: u16,
+    last_result: Option<AckCode>,
+    strokes: Slots<Stroke, STROKES>,
+    triggers: Slots<Trigger, TRIGGERS>,
+    pulses: Slots<TriggerPulse, TRIGGERS>,
+    outputs: Outputs,
+    actual: Option<u32>,
+    eyes: Eyes,
+    ring: Ring,
+    answers: Answers,
+    mailbox: [u16; map::COMMAND_WORDS],
+    control: [u16; map::CONTROL_WORDS],
+    heartbeat: [u16; map::HEARTBEAT_WORDS],
 }
 
 impl Node {
     /// A node that has just been switched on: outputs off, not armed, in `epoch`.
+    ///
+    /// The caller chooses an epoch that differs from the last start's: a controller recognizes a
+    /// restart by it, and events are numbered from `epoch << 16` so that a cursor of an earlier
+    /// run is seen to be one.
     pub fn new(limits: Limits, epoch: u16) -> Self {
-        let _ = epoch;
-        Self { limits }
+        let mut limits = limits;
+        limits.eyes = limits.eyes.min(64);
+        limits.diverters = limits.diverters.min(32);
+        limits.cameras = limits.cameras.min(8);
+        let outputs = Outputs::new(&limits.opposite);
+        Self {
+            limits,
+            id: 0,
+            boot: epoch,
+            health: map::Health {
+                epoch,
+                ..map::Health::default()
+            },
+            count: 0,
+            backwards: false,
+            now: 0,
+            started: None,
+            due: None,
+            stop: StopCircuit::default(),
+            lease: Lease::new(),
+            last_seq: 0,
+            last_result: None,
+            strokes: Slots::new(),
+            triggers: Slots::new(),
+            pulses: Slots::new(),
+            outputs,
+            actual: None,
+            eyes: Eyes::new(),
+            ring: Ring::new(u32::from(epoch).wrapping_shl(16)),
+            answers: Answers::new(),
+            mailbox: [0; map::COMMAND_WORDS],
+            control: [0; map::CONTROL_WORDS],
+            heartbeat: [0; map::HEARTBEAT_WORDS],
+        }
+    }
+
+    /// The same node with a number given at installation.
+    #[must_use]
+    pub const fn with_id(mut self, node_id: u16) -> Self {
+        self.id = node_id;
+        self
     }
 
     /// The encoder count moved to `count`. Call it for every count, or at least for every count
     /// that [`Node::next_count`] names: a command whose count was jumped over is refused as late.
     pub fn encoder(&mut self, count: u32) {
-        let _ = count;
+        let moved = count.wrapping_sub(self.count).cast_signed();
+        if moved == 0 {
+            return;
+        }
+        self.count = count;
+        self.eyes.belt_moved();
+        if moved < 0 {
+            if !self.backwards {
+                self.health.reversals = self.health.reversals.wrapping_add(1);
+            }
+            self.backwards = true;
+            return;
+        }
+        self.backwards = false;
+        if self.due.is_some_and(|due| !is_before(count, due)) {
+            self.act();
+        }
+    }
+
+    /// Moves the belt on to `count`, halting at every count on the way at which something
+    /// happens. For callers that see the belt in steps of many counts but know that it ran
+    /// through all of them; the time is the same for all.
+    pub fn travel(&mut self, count: u32) {
+        while let Some(due) = self.due.filter(|due| is_before(*due, count)) {
+            if is_before(due, self.count) {
+                break;
+            }
+            self.encoder(due);
+        }
+        self.encoder(count);
     }
 
     /// The node's own millisecond timer; wraps.
     pub fn millis(&mut self, now: u32) {
-        let _ = now;
+        if self.started.is_none() {
+            self.started = Some(now);
+            self.now = now;
+        }
+        let elapsed = now.wrapping_sub(self.now);
+        self.now = now;
+        self.health.uptime_ms = self.health.uptime_ms.wrapping_add(elapsed);
+        while let Some(ended) = self.outputs.take_expired(now) {
+            self.finish(ended);
+            self.plan();
+        }
+        if self.lease.is_expired(now) {
+            self.lease.trip();
+            self.health.trips = self.health.trips.wrapping_add(1);
+            self.halt(Cause::Watchdog);
+        }
+        while let Some(eye) = self.eyes.take_jam(elapsed, self.limits.jam_ms) {
+            self.tell(EventKind::JamLatched, eye, 0, 0);
+        }
+        self.eyes.settle(elapsed);
     }
 
-    /// A photo-eye changed, at the present count and time.
+    /// A photo-eye changed, at the present count and time. Ids that are not connected are ignored.
     pub fn eye(&mut self, eye: u8, blocked: bool) {
-        let _ = (eye, blocked);
+        if eye < self.limits.eyes && self.eyes.set(eye, blocked) {
+            let kind = if blocked {
+                EventKind::EyeBlocked
+            } else {
+                EventKind::EyeClear
+            };
+            self.tell(kind, eye, 0, 0);
+        }
     }
 
-    /// The stop circuit's state changed.
+    /// The stop circuit's state changed. Opening it switches all outputs off at once, empties the
+    /// queue, begins a new epoch and sets the latch; closing it resets nothing.
     pub fn stop(&mut self, active: bool) {
-        let _ = active;
+        if active == self.stop.open {
+            return;
+        }
+        self.stop.open = active;
+        if active {
+            self.stop.latched = true;
+            self.tell(EventKind::StopOpen, 0, 0, 0);
+            self.halt(Cause::Stop);
+        } else {
+            self.tell(EventKind::StopClosed, 0, 0, 0);
+        }
+    }
+
+    /// What the output stage reads back. Without it the node reports what it wants.
+    pub const fn read_back(&mut self, outputs: u32) {
+        self.actual = Some(outputs);
     }
 
     /// Diverter outputs, one bit each.
-    pub fn outputs(&self) -> u32 {
-        0
+    pub const fn outputs(&self) -> u32 {
+        self.outputs.bits()
     }
 
     /// The next camera pulse to give, until `None`.
     pub fn take_trigger(&mut self) -> Option<TriggerPulse> {
-        None
+        self.pulses.take_first(|_| true)
     }
 
     /// The nearest count ahead at which something happens.
-    pub fn next_count(&self) -> Option<u32> {
-        None
+    pub const fn next_count(&self) -> Option<u32> {
+        self.due
     }
 
-    /// The nearest time ahead at which something happens.
+    /// The nearest time ahead at which something happens, if no input changes before.
     pub fn next_millis(&self) -> Option<u32> {
-        None
+        let jam = self.eyes.next_jam(self.now, self.limits.jam_ms);
+        let candidates = [self.lease.expires(), self.outputs.next_expiry(), jam];
+        candidates
+            .into_iter()
+            .flatten()
+            .min_by_key(|at| at.wrapping_sub(self.now).cast_signed())
     }
 
-    /// A controller reads holding registers (function code 3).
-    ///
-    /// # Errors
-    /// [`Exception`] as a Modbus server answers it.
-    pub fn read(&self, address: u16, out: &mut [u16]) -> Result<(), Exception> {
-        let _ = (address, out);
-        Err(Exception::IllegalAddress)
-    }
-
-    /// A controller writes holding registers (function codes 6 and 16).
-    ///
-    /// # Errors
-    /// [`Exception`] as a Modbus server answers it; nothing was changed then.
-    pub fn write(&mut self, address: u16, words: &[u16]) -> Result<(), Exception> {
-        let _ = (address, words);
-        Err(Exception::IllegalAddress)
+    /// The present encoder count.
+    pub const fn count(&self) -> u32 {
+        self.count
     }
 
     /// What the node enforces.
     pub const fn limits(&self) -> &Limits {
         &self.limits
     }
+
+    /// Does what the present count asks for: first outputs that end, then what was jumped over,
+    /// then what begins.
+    fn act(&mut self) {
+        let count = self.count;
+        while let Some(ended) = self.outputs.take_ended(count) {
+            self.finish(ended);
+        }
+        while let Some(stroke) = self
+            .strokes
+            .take_first(|stroke| is_before(stroke.fire_at, count))
+        {
+            self.jumped(stroke.seq, stroke.diverter);
+        }
+        while let Some(trigger) = self
+            .triggers
+            .take_first(|trigger| is_before(trigger.pulse.at, count))
+        {
+            self.jumped(trigger.seq, trigger.pulse.camera);
+        }
+        while let Some(stroke) = self.strokes.take_first(|stroke| stroke.fire_at == count) {
+            self.fire(stroke);
+        }
+        while let Some(trigger) = self
+            .triggers
+            .take_first(|trigger| trigger.pulse.at == count)
+        {
+            self.pulse(trigger);
+        }
+        self.plan();
+    }
+
+    fn fire(&mut self, stroke: Stroke) {
+        match self
+            .outputs
+            .switch_on(&stroke, self.now, self.limits.hold_ms_max)
+        {
+            Ok(()) => {
+                self.answers.update(stroke.seq, AckCode::Fired, self.count);
+                let value = u32::from(stroke.seq);
+                self.tell(EventKind::StrokeFired, stroke.diverter, 0, value);
+            }
+            Err(refusal) => self.drop_command(stroke.seq, stroke.diverter, refusal),
+        }
+    }
+
+    fn pulse(&mut self, trigger: Trigger) {
+        let Trigger { seq, pulse } = trigger;
+        // The board takes pulses after every count; a full queue means that it does not.
+        if self.pulses.insert(pulse) {
+            self.answers.update(seq, AckCode::Fired, self.count);
+            self.tell(EventKind::Triggered, pulse.camera, 0, pulse.number);
+        } else {
+            self.drop_command(seq, pulse.camera, Refusal::QueueFull);
+        }
+    }
+
+    fn jumped(&mut self, seq: u16, device: u8) {
+        self.health.jumped = self.health.jumped.wrapping_add(1);
+        self.drop_command(seq, device, Refusal::Late);
+    }
+
+    fn drop_command(&mut self, seq: u16, device: u8, refusal: Refusal) {
+        self.answers
+            .update(seq, AckCode::Refused(refusal), self.count);
+        self.tell(EventKind::Dropped, device, refusal.code(), u32::from(seq));
+    }
+
+    fn finish(&mut self, (diverter, seq): (u8, u16)) {
+        self.answers.update(seq, AckCode::Done, self.count);
+        self.tell(EventKind::StrokeDone, diverter, 0, u32::from(seq));
+    }
+
+    /// Outputs off, queue emptied, disarmed, new epoch.
+    fn halt(&mut self, cause: Cause) {
+        while let Some(ended) = self.outputs.take_any() {
+            self.finish(ended);
+        }
+        self.lease.end();
+        self.begin_epoch(cause);
+    }
+
+    /// Empties the queue and begins a new epoch; outputs that are on run to their end.
+    fn begin_epoch(&mut self, cause: Cause) {
+        while let Some(stroke) = self.strokes.take_first(|_| true) {
+            self.drop_command(stroke.seq, stroke.diverter, Refusal::Stopped);
+        }
+        while let Some(trigger) = self.triggers.take_first(|_| true) {
+            self.drop_command(trigger.seq, trigger.pulse.camera, Refusal::Stopped);
+        }
+        self.health.epoch = self.health.epoch.wrapping_add(1);
+        self.health.last_fault = cause.code();
+        let epoch = u32::from(self.health.epoch);
+        self.tell(EventKind::NewEpoch, 0, cause.code(), epoch);
+        self.plan();
+    }
+
+    fn tell(&mut self, kind: EventKind, device: u8, detail: u16, value: u32) {
+        self.ring.push(map::Event {
+            seq: 0,
+            code: kind.code(),
+            device,
+            detail,
+            at: self.count,
+            value,
+        });
+    }
+
+    /// Finds the nearest count at which something happens.
+    fn plan(&mut self) {
+        let strokes = self.strokes.iter().map(|stroke| stroke.fire_at);
+        let triggers = self.triggers.iter().map(|trigger| trigger.pulse.at);
+        let all = strokes.chain(triggers).chain(self.outputs.ends());
+        self.due = all.min_by_key(|at| at.wrapping_sub(self.count).cast_signed());
+    }
+}
+
+/// True when count `a` comes before `b` on the belt's travel.
+const fn is_before(a: u32, b: u32) -> bool {
+    a.wrapping_sub(b).cast_signed() < 0
 }

@@ -1,0 +1,109 @@
+//! The command tree, exit codes, and how errors are shown.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::commands::{check, plan, route, sim};
+use crate::config::ConfigError;
+
+/// Exit code of a run that did what was asked.
+pub const FINE: u8 = 0;
+/// Exit code when the thing asked for failed, or a check does not hold.
+pub const FAILED: u8 = 1;
+/// Exit code of wrong usage or configuration.
+pub const USAGE: u8 = 2;
+
+/// Edge controller for parcel sorting lines.
+#[derive(Debug, Parser)]
+#[command(name = "sortline", version, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 fine, 1 it failed or a check does not hold, 2 wrong usage or \
+                        configuration.\n\nExample: sortline demo"
+)]
+struct Cli {
+    /// What is logged to stderr, such as `info` or `warn,sortline_service=debug`.
+    #[arg(long, global = true, value_name = "FILTER", default_value = "warn")]
+    log: String,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Validate a site directory, start nothing.
+    Check(check::Args),
+    /// Work with sort plans.
+    Plan(plan::Args),
+    /// Find transport routes with arrival, cost, risk and reasons.
+    Route(route::Args),
+    /// Run the line in virtual time, with faults, deterministic.
+    Sim(sim::Args),
+}
+
+/// Runs the command line and gives its exit code. Never panics on what a person typed.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { USAGE } else { FINE };
+            return if error.print().is_ok() {
+                code.into()
+            } else {
+                FAILED.into()
+            };
+        }
+    };
+    let outcome = start_logging(&cli.log).and_then(|()| dispatch(&cli.command));
+    outcome.unwrap_or_else(|error| {
+        let configuration = error.downcast_ref::<ConfigError>().is_some();
+        show(&error);
+        if configuration {
+            USAGE.into()
+        } else {
+            FAILED.into()
+        }
+    })
+}
+
+fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Check(args) => check::run(args),
+        Command::Plan(args) => plan::run(args),
+        Command::Route(args) => route::run(args),
+        Command::Sim(args) => sim::run(args),
+    }
+}
+
+fn start_logging(filter: &str) -> anyhow::Result<()> {
+    let filter = EnvFilter::builder().parse(filter).map_err(|error| {
+        ConfigError::whole(
+            "--log".as_ref(),
+            format!("`{filter}` is no log filter: {error}"),
+        )
+    })?;
+    let ansi = std::io::stderr().is_terminal();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(ansi);
+    subscriber
+        .with_writer(std::io::stderr)
+        .try_init()
+        .map_err(|error| anyhow::anyhow!(error))
+}
+
+/// Shows an error with its causes; a configuration error lists its problems, one a line.
+fn show(error: &anyhow::Error) {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let lead = if text.is_empty() { "error" } else { "  cause" };
+        for line in cause.to_string().lines() {
+            text.extend([lead, ": ", line, "\n"]);
+        }
+    }
+    // Nothing is left to be told to when stderr itself is gone.
+    drop(std::io::stderr().lock().write_all(text.as_bytes()));
+}

@@ -1,0 +1,70 @@
+//! The one place that reads clocks.
+//!
+//! [`Clock`] gives [`LineTime`], which is monotonic over restarts on one journal, and wall time,
+//! which is only a label: nothing is decided by it but the deadlines that people send.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this module is where clocks are read"
+)]
+
+use std::time::{Duration, Instant, SystemTime};
+
+use jiff::Timestamp;
+use sortline_core::LineTime;
+
+/// Line time and wall time of one run of the service.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    started: Instant,
+    offset: LineTime,
+}
+
+impl Clock {
+    /// A clock that goes on from `offset`: the last time in the journal, or 0.
+    pub fn starting_at(offset: LineTime) -> Self {
+        Self {
+            started: monotonic(),
+            offset,
+        }
+    }
+
+    /// Line time, from now on never smaller.
+    pub fn now(&self) -> LineTime {
+        let elapsed = monotonic().saturating_duration_since(self.started);
+        let elapsed = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+        LineTime(self.offset.0.saturating_add(elapsed))
+    }
+
+    /// When `at` is in terms of the runtime's timers.
+    pub fn instant(&self, at: LineTime) -> tokio::time::Instant {
+        let ahead = Duration::from_micros(at.since(self.offset));
+        tokio::time::Instant::from_std(self.started.checked_add(ahead).unwrap_or(self.started))
+    }
+}
+
+/// Wall time as a label.
+pub fn wall() -> Timestamp {
+    Timestamp::try_from(system()).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+fn monotonic() -> Instant {
+    Instant::now()
+}
+
+fn system() -> SystemTime {
+    SystemTime::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_time_goes_on_from_the_offset() {
+        let clock = Clock::starting_at(LineTime(5_000));
+        let (first, second) = (clock.now(), clock.now());
+        assert!(first >= LineTime(5_000) && second >= first);
+        assert_eq!(clock.instant(LineTime(5_000)), clock.instant(LineTime(0)));
+    }
+}

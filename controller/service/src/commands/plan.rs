@@ -1,0 +1,42 @@
+//! `sortline plan`: verify a sort plan.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::cli::FINE;
+use crate::config;
+
+/// Arguments of `sortline plan`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Verify a site's sort plan against its line.
+    #[command(after_help = "Example: sortline plan check --config config/demo")]
+    Check {
+        /// The site directory.
+        #[arg(long, value_name = "DIR")]
+        config: PathBuf,
+    },
+}
+
+/// Verifies a sort plan.
+///
+/// # Errors
+/// [`config::ConfigError`] with every problem found.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let Command::Check { config } = &args.command;
+    let files = super::site_directory(config)?;
+    let (plan, topology) = config::load_plan_and_line(&files)?;
+    let chutes = topology.config().chutes.len();
+    let rules = plan.rules.len();
+    super::print(&format!(
+        "sort plan {}: {rules} rules for {chutes} chutes\n",
+        plan.version
+    ))?;
+    Ok(FINE.into())
+}

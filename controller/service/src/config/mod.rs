@@ -1,0 +1,162 @@
+//! A site directory: `site.toml`, `line.toml`, `plan.toml`, `manifest.csv`, `network/`.
+//!
+//! Files are read as written (raw) and checked in one step; nothing half checked leaves this
+//! module. [`load`] reports every problem of every file at once.
+
+mod files;
+mod manifest;
+mod problem;
+mod site;
+
+pub use files::Files;
+pub use manifest::{Manifest, ManifestEntry};
+pub use problem::{ConfigError, Document, Problem};
+pub use site::{
+    Broker, CameraConfig, ComplianceConfig, HttpConfig, JournalConfig, MqttConfig, NodeConfig,
+    Site, SiteConfig, VisionConfig,
+};
+
+use sortline_core::SortPlan;
+use sortline_core::topology::{LineConfig, Topology, TopologyError};
+
+/// A site as configured, checked as a whole.
+#[derive(Debug)]
+pub struct Configuration {
+    /// Where it came from.
+    pub files: Files,
+    /// `site.toml`.
+    pub site: Site,
+    /// `line.toml`.
+    pub topology: Topology,
+    /// `plan.toml`.
+    pub plan: SortPlan,
+    /// `manifest.csv`.
+    pub manifest: Manifest,
+}
+
+/// Loads and checks a site.
+///
+/// # Errors
+/// Every problem found in all files.
+pub fn load(files: Files) -> Result<Configuration, ConfigError> {
+    let mut problems = Vec::new();
+    let site = keep(load_site(&files), &mut problems);
+    let topology = keep(load_line(&files), &mut problems);
+    let plan = keep(load_plan(&files, topology.as_ref()), &mut problems);
+    let manifest = keep(Manifest::load(&files), &mut problems);
+    if let (Some(site), Some(topology)) = (&site, &topology) {
+        problems.extend(check_cameras(&files, site, topology));
+    }
+    match (site, topology, plan, manifest) {
+        (Some(site), Some(topology), Some(plan), Some(manifest)) if problems.is_empty() => {
+            Ok(Configuration {
+                files,
+                site,
+                topology,
+                plan,
+                manifest,
+            })
+        }
+        _ => Err(ConfigError { problems }),
+    }
+}
+
+fn keep<T>(result: Result<T, Vec<Problem>>, problems: &mut Vec<Problem>) -> Option<T> {
+    match result {
+        Ok(value) => Some(value),
+        Err(found) => {
+            problems.extend(found);
+            None
+        }
+    }
+}
+
+fn load_site(files: &Files) -> Result<Site, Vec<Problem>> {
+    let text = files.text("site.toml").map_err(one)?;
+    let path = files.path("site.toml");
+    let document = Document::new(&path, &text);
+    let config: SiteConfig = document.read().map_err(one)?;
+    Site::new(config, &document)
+}
+
+/// Loads and checks `line.toml` alone.
+///
+/// # Errors
+/// Every problem found in it.
+pub fn load_line(files: &Files) -> Result<Topology, Vec<Problem>> {
+    let text = files.text("line.toml").map_err(one)?;
+    let path = files.path("line.toml");
+    let document = Document::new(&path, &text);
+    let config: LineConfig = document.read().map_err(one)?;
+    let refused = |errors: Vec<TopologyError>| {
+        errors
+            .into_iter()
+            .map(|error| document.problem(&error.key, error.problem))
+            .collect()
+    };
+    Topology::new(config).map_err(refused)
+}
+
+/// Loads and checks `line.toml` and `plan.toml`.
+///
+/// # Errors
+/// Every problem found in both.
+pub fn load_plan_and_line(files: &Files) -> Result<(SortPlan, Topology), ConfigError> {
+    let mut problems = Vec::new();
+    let topology = keep(load_line(files), &mut problems);
+    let plan = keep(load_plan(files, topology.as_ref()), &mut problems);
+    match (plan, topology) {
+        (Some(plan), Some(topology)) if problems.is_empty() => Ok((plan, topology)),
+        _ => Err(ConfigError { problems }),
+    }
+}
+
+fn load_plan(files: &Files, topology: Option<&Topology>) -> Result<SortPlan, Vec<Problem>> {
+    let text = files.text("plan.toml").map_err(one)?;
+    let path = files.path("plan.toml");
+    let document = Document::new(&path, &text);
+    let plan: SortPlan = document.read().map_err(one)?;
+    let problems = topology.map(|topology| check_plan(&plan, topology, &document));
+    match problems {
+        Some(problems) if !problems.is_empty() => Err(problems),
+        _ => Ok(plan),
+    }
+}
+
+fn check_plan(plan: &SortPlan, topology: &Topology, document: &Document<'_>) -> Vec<Problem> {
+    let chutes = &topology.config().chutes;
+    let unknown = |chute| !chutes.iter().any(|known| known.id == chute);
+    let mut problems = Vec::new();
+    let named = [("overflow", plan.overflow), ("hold", plan.hold)];
+    for (key, chute) in named
+        .into_iter()
+        .filter_map(|(key, chute)| Some((key, chute?)))
+    {
+        if unknown(chute) {
+            let text = format!("found {chute}, allowed are the chutes of line.toml");
+            problems.push(document.problem(key, text));
+        }
+    }
+    problems
+}
+
+fn check_cameras(files: &Files, site: &Site, topology: &Topology) -> Vec<Problem> {
+    let known = &topology.config().cameras;
+    let Ok(text) = files.text("site.toml") else {
+        return Vec::new();
+    };
+    let path = files.path("site.toml");
+    let document = Document::new(&path, &text);
+    let unknown = site.config.cameras.iter().enumerate();
+    let unknown = unknown.filter(|(_, camera)| !known.iter().any(|other| other.id == camera.id));
+    unknown
+        .map(|(index, camera)| {
+            let text = format!("found {}, allowed are the cameras of line.toml", camera.id);
+            document.problem(&format!("camera[{index}].id"), text)
+        })
+        .collect()
+}
+
+fn one(problem: Problem) -> Vec<Problem> {
+    vec![problem]
+}

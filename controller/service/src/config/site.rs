@@ -1,0 +1,380 @@
+//! `site.toml`: what surrounds the line. [`SiteConfig`] is the file as written, [`Site`] the same
+//! after every check.
+
+use std::net::SocketAddr;
+
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+use sortline_core::CameraId;
+
+use super::problem::{Document, Problem};
+
+/// `site.toml` as written. Every key takes effect at the next start of the service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SiteConfig {
+    /// Short name used in topics: lower-case letters, digits, dashes; 1 to 32.
+    pub id: String,
+    /// Name shown to people.
+    pub name: String,
+    /// The site's place id in the transport network: where every route begins.
+    pub origin: String,
+    /// IANA time zone used where times are shown. Default `UTC`.
+    #[serde(default = "utc")]
+    pub time_zone: String,
+    /// Parcels an hour that the line should reach, shown beside the rate; 0 to 50,000. Default 0:
+    /// no target.
+    #[serde(default)]
+    pub target_per_hour: u32,
+    /// Web server.
+    #[serde(default)]
+    pub http: HttpConfig,
+    /// MQTT.
+    #[serde(default)]
+    pub mqtt: MqttConfig,
+    /// Field node.
+    pub node: NodeConfig,
+    /// Cameras, one entry for each camera of `line.toml` that is connected.
+    #[serde(default, rename = "camera")]
+    pub cameras: Vec<CameraConfig>,
+    /// Reading of frames.
+    #[serde(default)]
+    pub vision: VisionConfig,
+    /// Journal.
+    #[serde(default)]
+    pub journal: JournalConfig,
+    /// When a parcel is held.
+    #[serde(default)]
+    pub compliance: ComplianceConfig,
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+/// Web server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpConfig {
+    /// Address and port to listen on; port 0 takes a free one. Default `127.0.0.1:8080`. There is
+    /// no login yet: an address that others can reach lets everyone operate the line.
+    pub bind: String,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            bind: "127.0.0.1:8080".to_owned(),
+        }
+    }
+}
+
+/// MQTT.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct MqttConfig {
+    /// `embedded` for the broker inside the service, `off`, or `host:port` of an MQTT 5 broker.
+    /// Default `embedded`.
+    pub broker: String,
+    /// Where the embedded broker listens; port 0 takes a free one. Default `127.0.0.1:1883`.
+    pub listen: String,
+    /// First level of every topic. Default `sortline`.
+    pub root: String,
+    /// Seconds without traffic after which the link is tested, 5 to 600. Default 5.
+    pub keep_alive_s: u16,
+    /// Messages kept in memory while the broker cannot be reached, 100 to 1,000,000; beyond that
+    /// the oldest that is no outcome is dropped. Default 20,000.
+    pub outbox_messages: u32,
+    /// A command whose deadline is further ahead is refused, 1 to 3,600. Default 60.
+    pub command_s_max: u32,
+}
+
+impl Default for MqttConfig {
+    fn default() -> Self {
+        Self {
+            broker: "embedded".to_owned(),
+            listen: "127.0.0.1:1883".to_owned(),
+            root: "sortline".to_owned(),
+            keep_alive_s: 5,
+            outbox_messages: 20_000,
+            command_s_max: 60,
+        }
+    }
+}
+
+/// Field node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NodeConfig {
+    /// `host:port` of the node's Modbus TCP server.
+    pub address: String,
+    /// Modbus unit, 0 to 247. Default 1.
+    #[serde(default = "one")]
+    pub unit: u8,
+    /// Milliseconds between two polls, 2 to 50. Default 10.
+    #[serde(default = "poll")]
+    pub poll_ms: u16,
+    /// Milliseconds after which a call is given up, 10 to 500. Default 50.
+    #[serde(default = "call")]
+    pub call_ms: u16,
+}
+
+fn one() -> u8 {
+    1
+}
+
+fn poll() -> u16 {
+    10
+}
+
+fn call() -> u16 {
+    50
+}
+
+/// One connected camera.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CameraConfig {
+    /// The camera's id in `line.toml`.
+    pub id: CameraId,
+    /// Where its frames come from: `http://…`, `rtsp://…`, `/dev/videoN`, a folder or a file.
+    pub source: String,
+}
+
+/// Reading of frames.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct VisionConfig {
+    /// Milliseconds a frame may be read for, 5 to 5,000. Default 150.
+    pub budget_ms: u32,
+    /// Frames of one camera that may wait to be read, 1 to 16; the oldest is dropped. Default 4.
+    pub queue_frames: u16,
+    /// Read printed text where symbols are not enough. Default true.
+    pub text: bool,
+}
+
+impl Default for VisionConfig {
+    fn default() -> Self {
+        Self {
+            budget_ms: 150,
+            queue_frames: 4,
+            text: true,
+        }
+    }
+}
+
+/// Journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct JournalConfig {
+    /// Milliseconds for which records are collected before they are made durable together, 1 to
+    /// 10. Default 5.
+    pub commit_ms: u16,
+}
+
+impl Default for JournalConfig {
+    fn default() -> Self {
+        Self { commit_ms: 5 }
+    }
+}
+
+/// When a parcel is held for customs or compliance. A hold is never lifted by the controller.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct ComplianceConfig {
+    /// Countries of the site's own customs territory (ISO 3166-1 alpha-2). Parcels that leave it
+    /// need goods, value, currency and HS code in the manifest. Empty: not checked.
+    pub customs_territory: Vec<String>,
+    /// Countries to which nothing is sent (ISO 3166-1 alpha-2).
+    pub embargoed: Vec<String>,
+    /// Words in the goods description that hold a parcel, whatever their case.
+    pub stop_words: Vec<String>,
+    /// Heavier parcels are held, grams. 0: no limit.
+    pub weight_g_max: u32,
+    /// Parcels of a higher declared value are held, in whole units of the currency declared.
+    /// 0: no limit.
+    pub value_max: u32,
+}
+
+/// Where MQTT messages go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Broker {
+    /// Nowhere.
+    Off,
+    /// To a broker inside the service, listening here.
+    Embedded(SocketAddr),
+    /// To this host and port.
+    Remote(String, u16),
+}
+
+/// A checked site.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// The file as written.
+    pub config: SiteConfig,
+    /// Web server's address.
+    pub http: SocketAddr,
+    /// MQTT broker.
+    pub broker: Broker,
+    /// Time zone.
+    pub zone: TimeZone,
+}
+
+impl Site {
+    /// Checks a site file.
+    ///
+    /// # Errors
+    /// Every problem found.
+    pub fn new(config: SiteConfig, document: &Document<'_>) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut refuse = |key: &str, text: String| problems.push(document.problem(key, text));
+        check_names(&config, &mut refuse);
+        check_ranges(&config, &mut refuse);
+        check_countries(&config.compliance, &mut refuse);
+        let zone = TimeZone::get(&config.time_zone).unwrap_or_else(|_error| {
+            let found = &config.time_zone;
+            refuse(
+                "time_zone",
+                format!("found `{found}`, allowed is an IANA name like `Europe/Berlin`"),
+            );
+            TimeZone::UTC
+        });
+        let http = address(&config.http.bind, "http.bind", &mut refuse);
+        let broker = broker(&config.mqtt, &mut refuse);
+        match (http, broker) {
+            (Some(http), Some(broker)) if problems.is_empty() => Ok(Self {
+                config,
+                http,
+                broker,
+                zone,
+            }),
+            _ => Err(problems),
+        }
+    }
+}
+
+fn is_slug(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    (1..=32).contains(&text.len()) && text.chars().all(allowed)
+}
+
+fn check_names(config: &SiteConfig, refuse: &mut impl FnMut(&str, String)) {
+    for (key, text) in [("id", &config.id), ("mqtt.root", &config.mqtt.root)] {
+        if !is_slug(text) {
+            let allowed = "1 to 32 lower-case letters, digits and dashes";
+            refuse(key, format!("found `{text}`, allowed are {allowed}"));
+        }
+    }
+    if config.origin.is_empty() {
+        refuse(
+            "origin",
+            "is empty, needed is a place id of the network".to_owned(),
+        );
+    }
+    if split_host_port(&config.node.address).is_none() {
+        let found = &config.node.address;
+        refuse(
+            "node.address",
+            format!("found `{found}`, allowed is `host:port`"),
+        );
+    }
+    for (index, camera) in config.cameras.iter().enumerate() {
+        if camera.source.is_empty() {
+            refuse(&format!("camera[{index}].source"), "is empty".to_owned());
+        }
+        let before = config.cameras.iter().take(index);
+        if before.into_iter().any(|other| other.id == camera.id) {
+            let text = format!("camera {} is there twice", camera.id);
+            refuse(&format!("camera[{index}].id"), text);
+        }
+    }
+}
+
+fn check_ranges(config: &SiteConfig, refuse: &mut impl FnMut(&str, String)) {
+    let ranges: [(&str, u32, u32, u32); 10] = [
+        ("target_per_hour", config.target_per_hour, 0, 50_000),
+        ("mqtt.keep_alive_s", config.mqtt.keep_alive_s.into(), 5, 600),
+        (
+            "mqtt.outbox_messages",
+            config.mqtt.outbox_messages,
+            100,
+            1_000_000,
+        ),
+        ("mqtt.command_s_max", config.mqtt.command_s_max, 1, 3_600),
+        ("node.unit", config.node.unit.into(), 0, 247),
+        ("node.poll_ms", config.node.poll_ms.into(), 2, 50),
+        ("node.call_ms", config.node.call_ms.into(), 10, 500),
+        ("vision.budget_ms", config.vision.budget_ms, 5, 5_000),
+        (
+            "vision.queue_frames",
+            config.vision.queue_frames.into(),
+            1,
+            16,
+        ),
+        ("journal.commit_ms", config.journal.commit_ms.into(), 1, 10),
+    ];
+    for (key, found, least, most) in ranges {
+        if !(least..=most).contains(&found) {
+            refuse(key, format!("found {found}, allowed is {least} to {most}"));
+        }
+    }
+}
+
+fn check_countries(config: &ComplianceConfig, refuse: &mut impl FnMut(&str, String)) {
+    let lists = [
+        ("customs_territory", &config.customs_territory),
+        ("embargoed", &config.embargoed),
+    ];
+    for (key, list) in lists {
+        for (index, country) in list.iter().enumerate() {
+            if country.len() != 2 || !country.bytes().all(|b| b.is_ascii_uppercase()) {
+                let allowed = "two capital letters (ISO 3166-1)";
+                let text = format!("found `{country}`, allowed are {allowed}");
+                refuse(&format!("compliance.{key}[{index}]"), text);
+            }
+        }
+    }
+}
+
+fn address(text: &str, key: &str, refuse: &mut impl FnMut(&str, String)) -> Option<SocketAddr> {
+    let parsed = text.parse().ok();
+    if parsed.is_none() {
+        refuse(
+            key,
+            format!("found `{text}`, allowed is `address:port` like `127.0.0.1:8080`"),
+        );
+    }
+    parsed
+}
+
+fn broker(config: &MqttConfig, refuse: &mut impl FnMut(&str, String)) -> Option<Broker> {
+    match config.broker.as_str() {
+        "off" => Some(Broker::Off),
+        "embedded" => address(&config.listen, "mqtt.listen", refuse).map(Broker::Embedded),
+        remote => {
+            let parts = split_host_port(remote);
+            if parts.is_none() {
+                let allowed = "`embedded`, `off` or `host:port`";
+                refuse(
+                    "mqtt.broker",
+                    format!("found `{remote}`, allowed is {allowed}"),
+                );
+            }
+            parts.map(|(host, port)| Broker::Remote(host.to_owned(), port))
+        }
+    }
+}
+
+fn split_host_port(text: &str) -> Option<(&str, u16)> {
+    let (host, port) = text.rsplit_once(':')?;
+    let port = port.parse().ok().filter(|&port| port > 0)?;
+    (!host.is_empty()).then_some((host, port))
+}

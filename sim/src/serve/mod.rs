@@ -1,0 +1,3 @@
+//! The simulated line on real sockets.
+
+pub mod cameras;

@@ -1,0 +1,43 @@
+//! The dashboard: built by npm, embedded in the binary.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::steps;
+
+fn directory() -> PathBuf {
+    steps::root().join("controller").join("dashboard")
+}
+
+/// Installs the locked tools when they are not there yet, and builds `dist/`.
+pub(crate) fn build() -> Result<()> {
+    let directory = directory();
+    if newer(
+        &directory.join("package-lock.json"),
+        &directory.join("node_modules"),
+    ) {
+        steps::run_in(&directory, "npm", &["ci", "--no-audit", "--no-fund"])?;
+    }
+    steps::run_in(&directory, "npm", &["run", "build", "--silent"])
+}
+
+/// Types and unit tests.
+pub(crate) fn test() -> Result<()> {
+    steps::run_in(&directory(), "npm", &["run", "check", "--silent"])?;
+    steps::run_in(&directory(), "npm", &["test", "--silent"])
+}
+
+/// The built page in Chromium.
+pub(crate) fn browser_test() -> Result<()> {
+    steps::run_in(&directory(), "npm", &["run", "e2e", "--silent"])
+}
+
+/// True when `source` changed after `result` was made, or `result` is missing.
+fn newer(source: &std::path::Path, result: &std::path::Path) -> bool {
+    let modified = |path: &std::path::Path| path.metadata().and_then(|meta| meta.modified()).ok();
+    match (modified(source), modified(result)) {
+        (Some(source), Some(result)) => source > result,
+        (_, None) | (None, _) => true,
+    }
+}
