@@ -243,10 +243,10 @@ impl Engine {
     }
 
     fn time(&mut self, at: LineTime, parcel: ParcelId, step: &Step) {
-        match step {
-            Step::Inducted { .. } => self.latency.begin(parcel, at),
-            Step::Commanded { .. } => self.latency.end(parcel, at),
-            _ => {}
+        if let Step::Inducted { .. } = step {
+            self.latency.begin(parcel, at);
+        } else {
+            self.latency.end(parcel, at);
         }
     }
 

@@ -16,5 +16,7 @@ pub mod latency;
 pub mod live;
 pub mod network;
 pub mod resolver;
+#[cfg(feature = "schema")]
+pub mod schemas;
 pub mod sensitive;
 pub mod uplink;

@@ -203,15 +203,16 @@ fn read_csv<T: DeserializeOwned>(path: &Path, text: &str) -> Result<Rows<T>, Vec
 
 /// The message without the position, which is told apart from it.
 fn csv_text(error: &csv::Error) -> String {
-    match error.kind() {
-        csv::ErrorKind::Deserialize { err, .. } => err.to_string(),
-        csv::ErrorKind::UnequalLengths {
-            expected_len, len, ..
-        } => {
-            format!("found {len} fields, allowed: {expected_len}, as in the header")
-        }
-        _ => error.to_string(),
+    if let csv::ErrorKind::Deserialize { err, .. } = error.kind() {
+        return err.to_string();
     }
+    if let csv::ErrorKind::UnequalLengths {
+        expected_len, len, ..
+    } = error.kind()
+    {
+        return format!("found {len} fields, allowed: {expected_len}, as in the header");
+    }
+    error.to_string()
 }
 
 /// Problems of the network with file and line instead of record numbers.

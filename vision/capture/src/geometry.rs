@@ -179,6 +179,11 @@ pub(crate) fn round_ms(duration: std::time::Duration) -> f64 {
     duration.as_micros() as f64 / 1000.0
 }
 
+/// The whole part of a number that is not negative.
+pub(crate) fn whole(number: f64) -> u64 {
+    number as u64
+}
+
 /// Longest side of a picture, pixels.
 pub(crate) fn longest(grey: &Grey) -> f64 {
     f64::from(grey.width().max(grey.height()))

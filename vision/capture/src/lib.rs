@@ -7,17 +7,24 @@
 mod error;
 mod frame;
 mod header;
+mod multipart;
 
 #[cfg(feature = "opencv")]
 mod decode;
 #[cfg(feature = "opencv")]
 mod geometry;
 #[cfg(feature = "opencv")]
+mod http;
+#[cfg(feature = "opencv")]
 mod image;
 #[cfg(feature = "opencv")]
 mod reader;
 #[cfg(feature = "opencv")]
+mod source;
+#[cfg(feature = "opencv")]
 mod text;
+#[cfg(not(feature = "opencv"))]
+mod without;
 
 use std::time::Duration;
 
@@ -28,8 +35,15 @@ pub use frame::{Frame, Grey};
 pub use header::{Header, Kind, header};
 #[cfg(feature = "opencv")]
 pub use image::decode;
+pub use multipart::{PART_MAX, Parser, Part, PartError};
 #[cfg(feature = "opencv")]
 pub use reader::Reader;
+#[cfg(feature = "opencv")]
+pub(crate) use source::Deadline;
+#[cfg(feature = "opencv")]
+pub use source::{Missed, Source};
+#[cfg(not(feature = "opencv"))]
+pub use without::{Missed, Reader, Source, decode};
 
 /// Most pixels of a picture that is read: 100 megapixels, five times the largest line camera.
 pub const PIXELS_MAX: u64 = 100_000_000;

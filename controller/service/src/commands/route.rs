@@ -1,6 +1,5 @@
 //! `sortline route`: transport routes from a place to a place or a postcode.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -334,8 +333,7 @@ fn readable(network: &Network, option: &RouteOption) -> String {
         text.push('\n');
     }
     for reason in &option.why {
-        // Writing to a string cannot fail.
-        drop(writeln!(text, "     - {reason}"));
+        text.extend(["     - ", reason, "\n"]);
     }
     text
 }

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use super::Web;
 use super::api::problem;
 use crate::engine::Picture;
-use crate::live::View;
+use crate::live::{Counts, View};
 use crate::uplink::Counters;
 
 /// Whether the line can be used: its field node is.
@@ -54,44 +54,11 @@ fn text(
     picture: &Picture,
     uplink: Counters,
 ) -> Result<String, fmt::Error> {
-    let counts = &view.counts;
     let mut out = Text {
         line,
         out: String::new(),
     };
-    out.counter("parcels_inducted", "Parcels inducted", counts.inducted)?;
-    out.head("parcels_ended", "counter", "Parcels by outcome")?;
-    let outcomes = [
-        ("sorted", counts.sorted),
-        ("rejected", counts.rejected),
-        ("lost", counts.lost),
-        ("missort", counts.missort),
-    ];
-    for (outcome, count) in outcomes {
-        out.value("parcels_ended", &[("outcome", outcome)], count)?;
-    }
-    out.head("parcels_rejected", "counter", "Parcels rejected by cause")?;
-    for (cause, &count) in &counts.reject_causes {
-        out.value("parcels_rejected", &[("cause", cause)], count)?;
-    }
-    out.counter("recirculations", "Laps taken", counts.recirculations)?;
-    out.counter("no_reads", "Parcels that were not read", counts.no_read)?;
-    out.counter(
-        "late_readings",
-        "Readings after the commit position",
-        counts.late_readings,
-    )?;
-    out.counter(
-        "strokes_commanded",
-        "Strokes commanded",
-        counts.strokes_commanded,
-    )?;
-    out.counter("strokes_fired", "Strokes executed", counts.strokes_fired)?;
-    out.counter(
-        "strokes_aborted",
-        "Strokes withheld or refused",
-        counts.strokes_aborted,
-    )?;
+    parcels(&mut out, &view.counts)?;
     out.gauge(
         "node_up",
         "1 while the field node is usable",
@@ -117,34 +84,82 @@ fn text(
             out.value("stroke_latency_us", &[("quantile", quantile)], micros)?;
         }
     }
+    mqtt(&mut out, uplink)?;
+    Ok(out.out)
+}
+
+fn parcels(out: &mut Text<'_>, counts: &Counts) -> fmt::Result {
+    out.counter("parcels_inducted", "Parcels inducted", counts.inducted)?;
+    out.head("parcels_ended", "counter", "Parcels by outcome")?;
+    let outcomes = [
+        ("sorted", counts.sorted),
+        ("rejected", counts.rejected),
+        ("lost", counts.lost),
+        ("missort", counts.missort),
+    ];
+    for (outcome, count) in outcomes {
+        out.value("parcels_ended", &[("outcome", outcome)], count)?;
+    }
+    out.head("parcels_rejected", "counter", "Parcels rejected by cause")?;
+    for (cause, &count) in &counts.reject_causes {
+        out.value("parcels_rejected", &[("cause", cause)], count)?;
+    }
+    let rest = [
+        ("recirculations", "Laps taken", counts.recirculations),
+        ("no_reads", "Parcels that were not read", counts.no_read),
+        (
+            "late_readings",
+            "Readings after the commit position",
+            counts.late_readings,
+        ),
+        (
+            "strokes_commanded",
+            "Strokes commanded",
+            counts.strokes_commanded,
+        ),
+        ("strokes_fired", "Strokes executed", counts.strokes_fired),
+        (
+            "strokes_aborted",
+            "Strokes withheld or refused",
+            counts.strokes_aborted,
+        ),
+    ];
+    rest.into_iter()
+        .try_for_each(|(name, help, value)| out.counter(name, help, value))
+}
+
+fn mqtt(out: &mut Text<'_>, uplink: Counters) -> fmt::Result {
     out.gauge(
         "mqtt_connected",
         "1 while the broker is connected",
         uplink.connected.into(),
     )?;
-    out.counter(
-        "mqtt_published",
-        "Messages handed to the broker",
-        uplink.published,
-    )?;
-    out.counter("mqtt_dropped", "Messages dropped", uplink.dropped)?;
-    out.counter(
-        "mqtt_refused",
-        "Messages the broker refused",
-        uplink.refused,
-    )?;
     out.gauge("mqtt_waiting", "Messages waiting", uplink.waiting)?;
-    out.counter(
-        "commands_accepted",
-        "Commands accepted over MQTT",
-        uplink.commands_accepted,
-    )?;
-    out.counter(
-        "commands_refused",
-        "Commands refused over MQTT",
-        uplink.commands_refused,
-    )?;
-    Ok(out.out)
+    let rest = [
+        (
+            "mqtt_published",
+            "Messages handed to the broker",
+            uplink.published,
+        ),
+        ("mqtt_dropped", "Messages dropped", uplink.dropped),
+        (
+            "mqtt_refused",
+            "Messages the broker refused",
+            uplink.refused,
+        ),
+        (
+            "commands_accepted",
+            "Commands accepted over MQTT",
+            uplink.commands_accepted,
+        ),
+        (
+            "commands_refused",
+            "Commands refused over MQTT",
+            uplink.commands_refused,
+        ),
+    ];
+    rest.into_iter()
+        .try_for_each(|(name, help, value)| out.counter(name, help, value))
 }
 
 struct Text<'a> {

@@ -49,7 +49,10 @@ fn place(kind: AlarmKind) -> Option<u16> {
         AlarmKind::Jam { eye } | AlarmKind::Eye { eye } => Some(eye.0.into()),
         AlarmKind::ChuteFull { chute } => Some(chute.0),
         AlarmKind::Diverter { diverter } => Some(diverter.0.into()),
-        _ => None,
+        AlarmKind::Node { .. }
+        | AlarmKind::Stopped
+        | AlarmKind::Encoder
+        | AlarmKind::NoReadRate => None,
     }
 }
 

@@ -230,7 +230,16 @@ impl Model {
                     camera.healthy = *healthy;
                 }
             }
-            _ => {}
+            Event::Belt { .. }
+            | Event::Eye { .. }
+            | Event::Stroke { .. }
+            | Event::Triggered { .. }
+            | Event::Stop { .. }
+            | Event::Read { .. }
+            | Event::Resolved { .. }
+            | Event::Chute { .. }
+            | Event::Operator { .. }
+            | Event::Restarted => {}
         }
     }
 
@@ -490,10 +499,12 @@ impl Model {
 /// Name of a cause as in the simulator's report: without the reason of a no-read.
 fn cause_name(cause: RejectCause) -> String {
     if let RejectCause::NoRead { reason } = cause {
-        return match reason {
-            NoRead::NoFrame => "no_frame".to_owned(),
-            _ => "no_read".to_owned(),
+        let name = if reason == NoRead::NoFrame {
+            "no_frame"
+        } else {
+            "no_read"
         };
+        return name.to_owned();
     }
     let json = serde_json::to_string(&cause).unwrap_or_default();
     json.trim_matches('"').to_owned()

@@ -53,7 +53,7 @@ pub struct Settings {
 
 /// What comes from the connection.
 enum Incoming {
-    Packet(Packet),
+    Packet(Box<Packet>),
     Lost,
 }
 
@@ -141,7 +141,7 @@ async fn connect(mut eventloop: EventLoop, packets: mpsc::Sender<Incoming>) {
         let incoming = match eventloop.poll().await {
             Ok(Event::Incoming(packet)) => {
                 pause = PAUSE.0;
-                Incoming::Packet(packet)
+                Incoming::Packet(Box::new(packet))
             }
             Ok(Event::Outgoing(_)) => continue,
             Err(error) => {
@@ -163,21 +163,25 @@ fn later(pause: Duration) -> tokio::time::Instant {
 
 impl Uplink {
     fn incoming(&mut self, incoming: Incoming) {
-        match incoming {
-            Incoming::Packet(Packet::ConnAck(ack)) => self.connected(ack.session_present),
-            Incoming::Packet(Packet::Publish(publish)) => self.command(&publish),
-            Incoming::Packet(Packet::PubAck(ack)) => {
-                let fine = [PubAckReason::Success, PubAckReason::NoMatchingSubscribers];
-                if !fine.contains(&ack.reason) {
-                    self.counters.refused += 1;
-                    tracing::warn!(reason = ?ack.reason, "the broker refused a message");
-                }
+        let packet = match incoming {
+            Incoming::Packet(packet) => *packet,
+            Incoming::Lost => {
+                self.counters.connected = false;
+                return;
             }
-            Incoming::Packet(Packet::SubAck(ack)) => {
-                tracing::debug!(codes = ?ack.return_codes, "subscribed to commands");
+        };
+        if let Packet::ConnAck(ack) = packet {
+            self.connected(ack.session_present);
+        } else if let Packet::Publish(publish) = packet {
+            self.command(&publish);
+        } else if let Packet::PubAck(ack) = packet {
+            let fine = [PubAckReason::Success, PubAckReason::NoMatchingSubscribers];
+            if !fine.contains(&ack.reason) {
+                self.counters.refused += 1;
+                tracing::warn!(reason = ?ack.reason, "the broker refused a message");
             }
-            Incoming::Packet(_) => {}
-            Incoming::Lost => self.counters.connected = false,
+        } else if let Packet::SubAck(ack) = packet {
+            tracing::debug!(codes = ?ack.return_codes, "subscribed to commands");
         }
     }
 
