@@ -314,7 +314,8 @@ export class Plant {
       parcels: this.parcels.map((p) => ({
         id: p.id,
         position_mm: Math.round(p.position),
-        length_mm: p.length,
+        // Known when the trailing edge has passed induction.
+        length_mm: p.position >= p.length ? p.length : null,
         chute: p.chute,
         committed: p.committed,
         lap: p.lap,

@@ -136,7 +136,7 @@ export class Motion {
   private isGone(track: Track): boolean {
     const exit = this.exitOf(track.parcel);
     if (!exit) return true;
-    const middle = track.shown_mm - track.parcel.length_mm / 2;
+    const middle = track.shown_mm - (track.parcel.length_mm ?? 0) / 2;
     // Not yet near its exit: it did not leave there, so it is not shown leaving there.
     const near = SNAP_MM + this.speed * 0.2;
     return middle < exit.from_mm - near || middle > exit.from_mm + exit.travel_mm;
