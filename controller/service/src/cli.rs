@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use crate::commands::{check, plan, route};
+use crate::commands::{check, plan, read, route};
 use crate::config::ConfigError;
 
 /// Exit code of a run that did what was asked.
@@ -38,6 +38,8 @@ enum Command {
     Check(check::Args),
     /// Work with sort plans.
     Plan(plan::Args),
+    /// Read labels in pictures, folders, videos and camera streams.
+    Read(read::Args),
     /// Find transport routes with arrival, cost, risk and reasons.
     Route(route::Args),
 }
@@ -71,6 +73,7 @@ fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Check(args) => check::run(args),
         Command::Plan(args) => plan::run(args),
+        Command::Read(args) => read::run(args),
         Command::Route(args) => route::run(args),
     }
 }

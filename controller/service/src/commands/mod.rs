@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod plan;
+pub mod read;
 pub mod route;
 
 use std::io::Write;

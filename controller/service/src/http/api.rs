@@ -43,7 +43,11 @@ pub(super) async fn lines(State(web): State<Web>) -> Json<Value> {
     responses((status = 200, description = "Keys as in line.toml"), (status = 404))
 )]
 pub(super) async fn topology(State(web): State<Web>, Path(line): Path<String>) -> Response {
-    if line == *web.line { json_text(web.topology.to_string()) } else { no_line(&line) }
+    if line == *web.line {
+        json_text(web.topology.to_string())
+    } else {
+        no_line(&line)
+    }
 }
 
 /// The line at this moment.
@@ -53,7 +57,11 @@ pub(super) async fn topology(State(web): State<Web>, Path(line): Path<String>) -
 )]
 pub(super) async fn state(State(web): State<Web>, Path(line): Path<String>) -> Response {
     let snapshot = || web.views.borrow().snapshot();
-    if line == *web.line { json_text(snapshot()) } else { no_line(&line) }
+    if line == *web.line {
+        json_text(snapshot())
+    } else {
+        no_line(&line)
+    }
 }
 
 /// Commands the line. 202: handed to the line, which may still refuse; the state shows it.
@@ -78,7 +86,10 @@ pub(super) async fn command(
     };
     // Unique in the journal: nanoseconds, and one command at a time takes longer than one.
     let id = format!("http-{}", clock::wall().as_nanosecond());
-    let commanded = Commanded { command, origin: Origin { id, via: "http" } };
+    let commanded = Commanded {
+        command,
+        origin: Origin { id, via: "http" },
+    };
     if web.commands.try_send(commanded).is_err() {
         let text = "the line takes no commands at the moment; try again";
         return problem(StatusCode::SERVICE_UNAVAILABLE, text).into_response();
@@ -109,7 +120,10 @@ pub(super) async fn frame(State(web): State<Web>, Path(name): Path<String>) -> R
     let jpeg = id.and_then(|id| live::frame(&web.views.borrow(), id));
     match jpeg {
         Some(jpeg) => {
-            let headers = [(header::CONTENT_TYPE, "image/jpeg"), (header::CACHE_CONTROL, "no-store")];
+            let headers = [
+                (header::CONTENT_TYPE, "image/jpeg"),
+                (header::CACHE_CONTROL, "no-store"),
+            ];
             (headers, Bytes::from_owner(jpeg)).into_response()
         }
         None => problem(StatusCode::NOT_FOUND, "this picture is not kept any more").into_response(),

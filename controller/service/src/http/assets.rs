@@ -52,6 +52,14 @@ fn answer(path: &str, data: Vec<u8>) -> Response {
     };
     // Built files carry a hash in their name; the page that names them does not.
     let forever = path.starts_with("assets/");
-    let cache = if forever { "public, max-age=31536000, immutable" } else { "no-cache" };
-    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, cache)], Body::from(data)).into_response()
+    let cache = if forever {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
+    (
+        [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, cache)],
+        Body::from(data),
+    )
+        .into_response()
 }

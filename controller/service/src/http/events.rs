@@ -38,10 +38,19 @@ pub(super) async fn events(
         let text = "too many event streams are open";
         return problem(StatusCode::SERVICE_UNAVAILABLE, text).into_response();
     };
-    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
+    let last = headers
+        .get("last-event-id")
+        .and_then(|id| id.to_str().ok()?.parse().ok());
     let sent = last.filter(|&seq: &u64| seq > 0 && seq <= web.views.borrow().seq);
-    let follower = Follower { views: web.views, stop: web.stop, sent, _permit: permit };
-    Sse::new(stream(follower)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
+    let follower = Follower {
+        views: web.views,
+        stop: web.stop,
+        sent,
+        _permit: permit,
+    };
+    Sse::new(stream(follower))
+        .keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+        .into_response()
 }
 
 struct Follower {
@@ -68,7 +77,12 @@ impl Follower {
             };
             if let Some(data) = data {
                 self.sent = Some(view.seq);
-                return Some(Event::default().event(name).id(view.seq.to_string()).data(data));
+                return Some(
+                    Event::default()
+                        .event(name)
+                        .id(view.seq.to_string())
+                        .data(data),
+                );
             }
             tokio::select! {
                 biased;

@@ -24,7 +24,10 @@ const HEADERS: [(&str, &str); 5] = [
 pub(super) async fn headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     for (name, value) in HEADERS {
-        let (name, value) = (HeaderName::from_static(name), HeaderValue::from_static(value));
+        let (name, value) = (
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
         response.headers_mut().insert(name, value);
     }
     response
@@ -32,10 +35,16 @@ pub(super) async fn headers(request: Request, next: Next) -> Response {
 
 /// Refuses requests that change something and come from another site's page.
 pub(super) async fn same_origin(request: Request, next: Next) -> Response {
-    let harmless = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    let harmless = matches!(
+        *request.method(),
+        Method::GET | Method::HEAD | Method::OPTIONS
+    );
     if !harmless && is_foreign(request.headers()) {
-        return problem(StatusCode::FORBIDDEN, "the request comes from another site's page")
-            .into_response();
+        return problem(
+            StatusCode::FORBIDDEN,
+            "the request comes from another site's page",
+        )
+        .into_response();
     }
     next.run(request).await
 }
@@ -46,7 +55,9 @@ fn is_foreign(headers: &HeaderMap) -> bool {
     if site.is_some_and(|site| site != "same-origin" && site != "none") {
         return true;
     }
-    let Some(origin) = text(ORIGIN) else { return false };
+    let Some(origin) = text(ORIGIN) else {
+        return false;
+    };
     let authority = origin.split_once("://").map(|(_, authority)| authority);
     authority.is_none() || authority != text(HOST)
 }
@@ -59,7 +70,10 @@ mod tests {
     fn only_our_own_pages_and_programs_may_command() {
         let foreign = |pairs: &[(&'static str, &'static str)]| {
             let pairs = pairs.iter().map(|(name, value)| {
-                (HeaderName::from_static(name), HeaderValue::from_static(value))
+                (
+                    HeaderName::from_static(name),
+                    HeaderValue::from_static(value),
+                )
             });
             is_foreign(&pairs.collect())
         };
@@ -67,6 +81,9 @@ mod tests {
         assert!(!foreign(&[("host", "a:1"), ("origin", "http://a:1")]));
         assert!(foreign(&[("host", "a:1"), ("origin", "http://b:1")]));
         assert!(foreign(&[("host", "a:1"), ("origin", "null")]));
-        assert!(foreign(&[("host", "a:1"), ("sec-fetch-site", "cross-site")]));
+        assert!(foreign(&[
+            ("host", "a:1"),
+            ("sec-fetch-site", "cross-site")
+        ]));
     }
 }

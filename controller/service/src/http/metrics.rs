@@ -15,9 +15,17 @@ use crate::uplink::Counters;
 /// Whether the line can be used: its field node is.
 pub(super) async fn ready(State(web): State<Web>) -> Response {
     if web.views.borrow().node_up {
-        (StatusCode::OK, axum::Json(serde_json::json!({ "status": "ready" }))).into_response()
+        (
+            StatusCode::OK,
+            axum::Json(serde_json::json!({ "status": "ready" })),
+        )
+            .into_response()
     } else {
-        problem(StatusCode::SERVICE_UNAVAILABLE, "the field node is not usable").into_response()
+        problem(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the field node is not usable",
+        )
+        .into_response()
     }
 }
 
@@ -26,10 +34,14 @@ pub(super) async fn metrics(State(web): State<Web>) -> Response {
     let view = web.views.borrow().clone();
     let (picture, uplink) = (web.picture.borrow().clone(), *web.uplink.borrow());
     match text(&web.line, &view, &picture, uplink) {
-        Ok(text) => {
-            ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
-                .into_response()
-        }
+        Ok(text) => (
+            [(
+                header::CONTENT_TYPE,
+                "text/plain; version=0.0.4; charset=utf-8",
+            )],
+            text,
+        )
+            .into_response(),
         Err(error) => {
             problem(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()).into_response()
         }
@@ -43,7 +55,10 @@ fn text(
     uplink: Counters,
 ) -> Result<String, fmt::Error> {
     let counts = &view.counts;
-    let mut out = Text { line, out: String::new() };
+    let mut out = Text {
+        line,
+        out: String::new(),
+    };
     out.counter("parcels_inducted", "Parcels inducted", counts.inducted)?;
     out.head("parcels_ended", "counter", "Parcels by outcome")?;
     let outcomes = [
@@ -61,26 +76,74 @@ fn text(
     }
     out.counter("recirculations", "Laps taken", counts.recirculations)?;
     out.counter("no_reads", "Parcels that were not read", counts.no_read)?;
-    out.counter("late_readings", "Readings after the commit position", counts.late_readings)?;
-    out.counter("strokes_commanded", "Strokes commanded", counts.strokes_commanded)?;
+    out.counter(
+        "late_readings",
+        "Readings after the commit position",
+        counts.late_readings,
+    )?;
+    out.counter(
+        "strokes_commanded",
+        "Strokes commanded",
+        counts.strokes_commanded,
+    )?;
     out.counter("strokes_fired", "Strokes executed", counts.strokes_fired)?;
-    out.counter("strokes_aborted", "Strokes withheld or refused", counts.strokes_aborted)?;
-    out.gauge("node_up", "1 while the field node is usable", u64::from(view.node_up))?;
-    out.gauge("parcels_on_belt", "Parcels on the belt", picture.parcels.len() as u64)?;
-    out.gauge("belt_speed_mm_per_s", "Belt speed", picture.speed_mm_per_s.into())?;
-    out.head("stroke_latency_us", "gauge", "From induction to the stroke command")?;
+    out.counter(
+        "strokes_aborted",
+        "Strokes withheld or refused",
+        counts.strokes_aborted,
+    )?;
+    out.gauge(
+        "node_up",
+        "1 while the field node is usable",
+        u64::from(view.node_up),
+    )?;
+    out.gauge(
+        "parcels_on_belt",
+        "Parcels on the belt",
+        picture.parcels.len() as u64,
+    )?;
+    out.gauge(
+        "belt_speed_mm_per_s",
+        "Belt speed",
+        picture.speed_mm_per_s.into(),
+    )?;
+    out.head(
+        "stroke_latency_us",
+        "gauge",
+        "From induction to the stroke command",
+    )?;
     for (quantile, permille) in [("0.5", 500), ("0.99", 990)] {
         if let Some(micros) = picture.latency.percentile(permille) {
             out.value("stroke_latency_us", &[("quantile", quantile)], micros)?;
         }
     }
-    out.gauge("mqtt_connected", "1 while the broker is connected", uplink.connected.into())?;
-    out.counter("mqtt_published", "Messages handed to the broker", uplink.published)?;
+    out.gauge(
+        "mqtt_connected",
+        "1 while the broker is connected",
+        uplink.connected.into(),
+    )?;
+    out.counter(
+        "mqtt_published",
+        "Messages handed to the broker",
+        uplink.published,
+    )?;
     out.counter("mqtt_dropped", "Messages dropped", uplink.dropped)?;
-    out.counter("mqtt_refused", "Messages the broker refused", uplink.refused)?;
+    out.counter(
+        "mqtt_refused",
+        "Messages the broker refused",
+        uplink.refused,
+    )?;
     out.gauge("mqtt_waiting", "Messages waiting", uplink.waiting)?;
-    out.counter("commands_accepted", "Commands accepted over MQTT", uplink.commands_accepted)?;
-    out.counter("commands_refused", "Commands refused over MQTT", uplink.commands_refused)?;
+    out.counter(
+        "commands_accepted",
+        "Commands accepted over MQTT",
+        uplink.commands_accepted,
+    )?;
+    out.counter(
+        "commands_refused",
+        "Commands refused over MQTT",
+        uplink.commands_refused,
+    )?;
     Ok(out.out)
 }
 
@@ -96,7 +159,11 @@ impl Text<'_> {
     }
 
     fn value(&mut self, name: &str, labels: &[(&str, &str)], value: u64) -> fmt::Result {
-        let kind = if labels.iter().any(|(key, _)| *key == "quantile") { "gauge" } else { "counter" };
+        let kind = if labels.iter().any(|(key, _)| *key == "quantile") {
+            "gauge"
+        } else {
+            "counter"
+        };
         write!(self.out, "{}{{line=\"{}\"", full(name, kind), self.line)?;
         for (key, label) in labels {
             write!(self.out, ",{key}=\"{label}\"")?;
@@ -111,7 +178,12 @@ impl Text<'_> {
 
     fn gauge(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
         self.head(name, "gauge", help)?;
-        writeln!(self.out, "{}{{line=\"{}\"}} {value}", full(name, "gauge"), self.line)
+        writeln!(
+            self.out,
+            "{}{{line=\"{}\"}} {value}",
+            full(name, "gauge"),
+            self.line
+        )
     }
 }
 

@@ -105,11 +105,20 @@ impl Web {
         journal: PathBuf,
         ends: Ends,
     ) -> anyhow::Result<Self> {
-        let Ends { views, picture, uplink, commands, acknowledged, stop } = ends;
+        let Ends {
+            views,
+            picture,
+            uplink,
+            commands,
+            acknowledged,
+            stop,
+        } = ends;
         Ok(Self {
             line: line.id.as_str().into(),
             name: line.name.as_str().into(),
-            topology: serde_json::to_string(line).context("the line as JSON")?.into(),
+            topology: serde_json::to_string(line)
+                .context("the line as JSON")?
+                .into(),
             views,
             picture,
             uplink,
@@ -125,7 +134,10 @@ impl Web {
 /// The API's description.
 #[derive(Debug, OpenApi)]
 #[openapi(
-    info(title = "Sortline", description = "One sorting line: state, events, commands."),
+    info(
+        title = "Sortline",
+        description = "One sorting line: state, events, commands."
+    ),
     paths(
         api::lines,
         api::topology,
@@ -154,7 +166,10 @@ pub fn router(web: Web) -> Router {
         .route("/api/v1/parcels", get(parcels::parcels))
         .route("/api/v1/parcels/{id}", get(parcels::parcel))
         .route("/api/v1/outcomes", get(parcels::outcomes))
-        .route("/api/openapi.json", get(async || Json(Description::openapi())))
+        .route(
+            "/api/openapi.json",
+            get(async || Json(Description::openapi())),
+        )
         .route("/metrics", get(metrics::metrics))
         .route("/healthz", get(async || Json(json!({ "status": "alive" }))))
         .route("/readyz", get(metrics::ready));
@@ -170,9 +185,9 @@ pub fn router(web: Web) -> Router {
 /// # Errors
 /// The address is in use or not of this machine.
 pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| {
-        format!("the web server cannot listen on {address} (http.bind or --http)")
-    })
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("the web server cannot listen on {address} (http.bind or --http)"))
 }
 
 /// Serves until told to stop; open event streams end then.

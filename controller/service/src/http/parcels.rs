@@ -50,13 +50,20 @@ struct Life {
 
 impl From<OutcomeRow> for Ended {
     fn from(row: OutcomeRow) -> Self {
-        Self { parcel: row.parcel, at: format!("{:.3}", row.wall), outcome: row.outcome }
+        Self {
+            parcel: row.parcel,
+            at: format!("{:.3}", row.wall),
+            outcome: row.outcome,
+        }
     }
 }
 
 impl From<StepRow> for Stepped {
     fn from(row: StepRow) -> Self {
-        Self { at: format!("{:.3}", row.wall), step: row.step }
+        Self {
+            at: format!("{:.3}", row.wall),
+            step: row.step,
+        }
     }
 }
 
@@ -69,7 +76,10 @@ pub(super) async fn parcels(State(web): State<Web>, Query(find): Query<Find>) ->
     let limit = limit(find.limit);
     ask(&web, move |reader| {
         let found = reader.find(&find.query, limit)?;
-        found.into_iter().map(|parcel| life(reader, parcel, false)).collect::<Result<Vec<_>, _>>()
+        found
+            .into_iter()
+            .map(|parcel| life(reader, parcel, false))
+            .collect::<Result<Vec<_>, _>>()
     })
     .await
 }
@@ -81,7 +91,9 @@ pub(super) async fn parcels(State(web): State<Web>, Query(find): Query<Find>) ->
 )]
 pub(super) async fn parcel(State(web): State<Web>, Path(id): Path<String>) -> Response {
     let missing = || problem(StatusCode::NOT_FOUND, "there is no such parcel").into_response();
-    let Ok(id) = id.parse().map(ParcelId) else { return missing() };
+    let Ok(id) = id.parse().map(ParcelId) else {
+        return missing();
+    };
     match query(&web, move |reader| life(reader, id, true)).await {
         Ok(life) if life.steps.is_empty() => missing(),
         Ok(life) => to_json(&life),
@@ -110,7 +122,11 @@ fn limit(asked: Option<u32>) -> u32 {
 fn life(reader: &Reader, id: ParcelId, whole: bool) -> Result<Life, JournalError> {
     let outcome = reader.outcome(id)?.map(Ended::from);
     let steps = if whole { reader.steps(id)? } else { Vec::new() };
-    Ok(Life { id, outcome, steps: steps.into_iter().map(Stepped::from).collect() })
+    Ok(Life {
+        id,
+        outcome,
+        steps: steps.into_iter().map(Stepped::from).collect(),
+    })
 }
 
 async fn ask<T, F>(web: &Web, question: F) -> Response
