@@ -10,6 +10,7 @@ use std::time::Duration;
 use sortline_core::{
     Action, Command, Event, Line, LineTime, OperatorCommand, ParcelId, ParcelView, Step, Ticks,
 };
+use sortline_fieldbus::Delivery;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Interval, MissedTickBehavior};
 
@@ -20,15 +21,6 @@ use crate::resolver::Resolver;
 
 /// Time between two pictures of the belt for screens.
 const PICTURE: Duration = Duration::from_millis(100);
-
-/// An event with the position in the node's ring after it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Delivery {
-    /// Event.
-    pub event: Event,
-    /// Position.
-    pub cursor: u32,
-}
 
 /// A command of a person or host system, already checked for form.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,25 +4,27 @@
 //! entries, or a label that contradicts its manifest entry in the country, are never guessed away.
 
 use sortline_core::{Destination, DestinationSource, Permille, Reading, Resolution};
+use sortline_route::Level;
+use sortline_route::compliance::{Declaration, Rules};
 
-use crate::config::{ComplianceConfig, Manifest, ManifestEntry};
-use crate::hops::Hops;
+use crate::config::{Manifest, ManifestEntry};
+use crate::routing::Routing;
 
 /// All that is looked up for a parcel.
 #[derive(Debug)]
 pub struct Resolver {
     manifest: Manifest,
-    rules: ComplianceConfig,
-    hops: Hops,
+    rules: Option<Rules>,
+    routing: Routing,
 }
 
 impl Resolver {
     /// A resolver of a site.
-    pub const fn new(manifest: Manifest, rules: ComplianceConfig, hops: Hops) -> Self {
+    pub const fn new(manifest: Manifest, rules: Option<Rules>, routing: Routing) -> Self {
         Self {
             manifest,
             rules,
-            hops,
+            routing,
         }
     }
 
@@ -41,9 +43,12 @@ impl Resolver {
             (None, None) => return Resolution::Unknown,
         };
         if let Some(reason) = self.hold_reason(entry, &destination) {
-            return hold(&reason);
+            return Resolution::Hold { reason };
         }
-        let (hop, why) = self.hops.first(&destination);
+        let level = entry
+            .and_then(|entry| Level::parse(&entry.service))
+            .unwrap_or_default();
+        let (hop, why) = self.routing.first(&destination, level);
         Resolution::Sort {
             destination,
             hop,
@@ -68,29 +73,17 @@ impl Resolver {
     }
 
     fn hold_reason(&self, entry: Option<&ManifestEntry>, to: &Destination) -> Option<String> {
-        if self.rules.embargoed.contains(&to.country) {
-            return Some("embargoed".to_owned());
-        }
-        let territory = &self.rules.customs_territory;
-        let leaves = !territory.is_empty() && !territory.contains(&to.country);
-        let Some(entry) = entry else {
-            return leaves.then(|| "no_customs_data".to_owned());
+        let rules = self.rules.as_ref()?;
+        let value = entry.and_then(|entry| self.routing.in_base(&entry.value, &entry.currency));
+        let declaration = Declaration {
+            country: &to.country,
+            territory: &self.routing.territory(to),
+            goods: entry.map_or("", |entry| entry.goods.reveal()),
+            hs_code: entry.map_or("", |entry| &entry.hs_code),
+            value,
         };
-        if leaves && !has_customs_data(entry) {
-            return Some("customs_data_missing".to_owned());
-        }
-        let goods = entry.goods.reveal().to_lowercase();
-        let mut words = self.rules.stop_words.iter();
-        if words.any(|word| goods.contains(&word.to_lowercase())) {
-            return Some("stop_word".to_owned());
-        }
-        let weight_max = self.rules.weight_g_max;
-        if weight_max > 0 && entry.weight_g.is_some_and(|weight| weight > weight_max) {
-            return Some("too_heavy".to_owned());
-        }
-        let value_max = f64::from(self.rules.value_max);
-        let too_dear = value_max > 0.0 && entry.value.is_some_and(|value| value > value_max);
-        too_dear.then(|| "too_dear".to_owned())
+        let verdict = rules.check(&declaration);
+        verdict.holds.into_iter().next().map(|hold| hold.reason)
     }
 }
 
@@ -113,11 +106,74 @@ fn of_entry(entry: &ManifestEntry, label: Option<&Destination>) -> Option<Destin
     })
 }
 
-fn has_customs_data(entry: &ManifestEntry) -> bool {
-    let code_digits = entry.hs_code.bytes().filter(u8::is_ascii_digit).count();
-    let value = entry.value.is_some_and(|value| value > 0.0);
-    !entry.goods.reveal().trim().is_empty()
-        && value
-        && entry.currency.len() == 3
-        && code_digits >= 6
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Files;
+    use crate::network;
+    use crate::routing::Routes;
+    use sortline_core::Code;
+
+    fn resolver() -> Resolver {
+        let manifest = "code,country,postcode,city,service,weight_g,value,currency,goods,hs_code\n\
+            A1,FR,93200,Saint-Denis,standard,448,11.79,EUR,ceramic mug,691200\n\
+            A2,FR,34000,Montpellier,express,1392,57.7,EUR,curtain,630392\n\
+            B1,US,90012,Los Angeles,standard,300,20,USD,knitted scarf,611710\n\
+            B2,US,90012,Los Angeles,standard,300,20,USD,knitted scarf,\n\
+            C1,FR,93200,Saint-Denis,standard,448,11.79,EUR,lithium cells,850650\n";
+        let manifest = Manifest::parse("m.csv".as_ref(), manifest).unwrap();
+        let now = "2026-11-23T12:00:00Z".parse().unwrap();
+        let routes = Routes::load(&Files::Demo, "DE-FRA", now).unwrap();
+        let rules = network::load_rules(&Files::Demo).unwrap();
+        Resolver::new(manifest, rules, Routing::fixed(routes))
+    }
+
+    fn reading(codes: &[&str], country: Option<&str>) -> Reading {
+        let code = |value: &&str| Code {
+            kind: "s10".to_owned(),
+            value: (*value).to_owned(),
+        };
+        let destination = country.map(|country| Destination {
+            country: country.to_owned(),
+            postcode: Some("93200".to_owned()),
+            source: DestinationSource::Gs1421,
+            confidence: Permille::ONE,
+        });
+        Reading {
+            codes: codes.iter().map(code).collect(),
+            destination,
+            no_read: None,
+        }
+    }
+
+    #[test]
+    fn every_reading_has_its_resolution() {
+        let resolver = resolver();
+        let table = [
+            (reading(&["A1"], None), "FR"),
+            (reading(&["a 1"], Some("FR")), "FR"),
+            (reading(&["A1", "X9"], None), "FR"),
+            (reading(&[], Some("FR")), "FR"),
+            (reading(&["A1", "A2"], None), "manifest_conflict"),
+            (reading(&["A1"], Some("DE")), "destination_conflict"),
+            (reading(&["B1"], None), "US"),
+            (reading(&["B2"], None), "hs_code_missing"),
+            (reading(&["C1"], None), "lithium_battery"),
+            (reading(&["X9"], None), "unknown"),
+            (reading(&[], None), "unknown"),
+        ];
+        for (reading, expected) in table {
+            let found = match resolver.resolve(&reading) {
+                Resolution::Sort {
+                    destination, hop, ..
+                } => {
+                    assert!(hop.is_some(), "no hop for {reading:?}");
+                    destination.country
+                }
+                Resolution::Hold { reason } => reason,
+                Resolution::Unknown => "unknown".to_owned(),
+            };
+            assert_eq!(found, expected, "{reading:?}");
+        }
+    }
 }

@@ -42,13 +42,17 @@ impl Identities {
         let row = index.checked_rem(self.rows.len())?;
         let mut shipment = self.rows.get(row)?.clone();
         // A row is used once: two parcels with one code would be duplicates.
-        let listed = index < self.rows.len()
-            && rng.below(1_000) >= u64::from(self.labels.unlisted_permille);
+        let listed =
+            index < self.rows.len() && rng.below(1_000) >= u64::from(self.labels.unlisted_permille);
         if !listed {
             shipment.code = sscc(serial);
         }
         let readable = rng.below(1_000) >= u64::from(self.labels.unreadable_permille);
-        Some(Identity { shipment, row, readable })
+        Some(Identity {
+            shipment,
+            row,
+            readable,
+        })
     }
 }
 
@@ -57,8 +61,13 @@ impl Identities {
 fn sscc(serial: u32) -> String {
     let body = format!("{PREFIX}{:09}", serial % 1_000_000_000);
     let weights = [3, 1].into_iter().cycle();
-    let digits = body.bytes().map(|digit| u32::from(digit.wrapping_sub(b'0')));
-    let sum: u32 = digits.zip(weights).map(|(digit, weight)| digit * weight).sum();
+    let digits = body
+        .bytes()
+        .map(|digit| u32::from(digit.wrapping_sub(b'0')));
+    let sum: u32 = digits
+        .zip(weights)
+        .map(|(digit, weight)| digit * weight)
+        .sum();
     format!("{body}{}", (10 - sum % 10) % 10)
 }
 
@@ -93,7 +102,10 @@ mod tests {
 
     #[test]
     fn every_row_is_used_once_and_then_only_the_label_knows() {
-        let none = LabelConfig { unlisted_permille: 0, unreadable_permille: 0 };
+        let none = LabelConfig {
+            unlisted_permille: 0,
+            unreadable_permille: 0,
+        };
         let identities = identities(2, none);
         let code = |serial| identities.of(serial).unwrap().shipment.code;
         assert_eq!((code(1), code(2)), ("CODE0".to_owned(), "CODE1".to_owned()));
@@ -104,10 +116,18 @@ mod tests {
 
     #[test]
     fn shares_hold() {
-        let labels = LabelConfig { unlisted_permille: 100, unreadable_permille: 50 };
+        let labels = LabelConfig {
+            unlisted_permille: 100,
+            unreadable_permille: 50,
+        };
         let identities = identities(10_000, labels);
-        let all: Vec<_> = (1..=10_000).filter_map(|serial| identities.of(serial)).collect();
-        let unlisted = all.iter().filter(|i| !i.shipment.code.starts_with("CODE")).count();
+        let all: Vec<_> = (1..=10_000)
+            .filter_map(|serial| identities.of(serial))
+            .collect();
+        let unlisted = all
+            .iter()
+            .filter(|i| !i.shipment.code.starts_with("CODE"))
+            .count();
         let unreadable = all.iter().filter(|i| !i.readable).count();
         assert!((850..1_150).contains(&unlisted), "{unlisted}");
         assert!((400..600).contains(&unreadable), "{unreadable}");

@@ -178,7 +178,11 @@ impl PlantHandle {
     /// [`PlantError`] when one of them had failed before.
     pub async fn stop(self) -> Result<Truth, PlantError> {
         drop(self.stop);
-        let field = self.node.await.map_err(PlantError::Task)?.map_err(PlantError::Node)?;
+        let field = self
+            .node
+            .await
+            .map_err(PlantError::Task)?
+            .map_err(PlantError::Node)?;
         let truth = field.truth(true);
         drop(field);
         if let Some(cameras) = self.cameras {
@@ -196,26 +200,44 @@ impl PlantHandle {
 /// the renderer cannot start.
 pub async fn plant(options: Options) -> Result<PlantHandle, PlantError> {
     let listener = listen(options.modbus, "Modbus TCP").await?;
-    let local = |source| PlantError::Listen { address: options.modbus, what: "Modbus TCP", source };
+    let local = |source| PlantError::Listen {
+        address: options.modbus,
+        what: "Modbus TCP",
+        source,
+    };
     let modbus = listener.local_addr().map_err(local)?;
     let (scene_sender, scenes) = mpsc::channel(SCENES_MAX);
     let (tell, truth) = watch::channel(Truth::default());
     let (cameras, teller) = serve_eyes(&options, scenes, truth.clone()).await?;
     // A controller recognizes a restarted node by its epoch: another process has another one.
     let epoch = Rng::new(std::process::id().into(), options.seed).below(1 << 16);
-    let node = Node::new(node_limits(&options.line), u16::try_from(epoch).unwrap_or(1));
+    let node = Node::new(
+        node_limits(&options.line),
+        u16::try_from(epoch).unwrap_or(1),
+    );
     let field = PlantField::new(options, scene_sender, tell);
     let (stop, stopped) = oneshot::channel::<()>();
     let node = tokio::spawn(sortline_node::serve(listener, node, field, async move {
         // Told to stop, or forgotten: both end the node.
         drop(stopped.await);
     }));
-    Ok(PlantHandle { modbus, cameras, truth, stop, node, teller })
+    Ok(PlantHandle {
+        modbus,
+        cameras,
+        truth,
+        stop,
+        node,
+        teller,
+    })
 }
 
 async fn listen(address: SocketAddr, what: &'static str) -> Result<TcpListener, PlantError> {
     let listener = TcpListener::bind(address).await;
-    listener.map_err(|source| PlantError::Listen { address, what, source })
+    listener.map_err(|source| PlantError::Listen {
+        address,
+        what,
+        source,
+    })
 }
 
 /// Serves the cameras, and tells them the truth as JSON.
@@ -226,13 +248,21 @@ async fn serve_eyes(
 ) -> Result<(Option<Cameras>, JoinHandle<()>), PlantError> {
     let Some(address) = options.cameras else {
         // Without cameras the pulses still have to go somewhere.
-        return Ok((None, tokio::spawn(async move { while scenes.recv().await.is_some() {} })));
+        return Ok((
+            None,
+            tokio::spawn(async move { while scenes.recv().await.is_some() {} }),
+        ));
     };
     let listener = listen(address, "the cameras").await?;
     let (show, shown) = watch::channel(String::from("{}"));
     let (keep_faults, faults) = watch::channel(BTreeMap::<CameraId, CameraFault>::new());
     let camera_options = CameraOptions {
-        cameras: options.line.cameras.iter().map(|camera| camera.id).collect(),
+        cameras: options
+            .line
+            .cameras
+            .iter()
+            .map(|camera| camera.id)
+            .collect(),
         view: View::DEMO,
         tier: Tier::T1,
         seed: options.seed,
@@ -270,12 +300,23 @@ pub(crate) struct PlantField {
 
 impl PlantField {
     fn new(options: Options, scenes: mpsc::Sender<Scene>, tell: watch::Sender<Truth>) -> Self {
-        let Options { line, plant, manifest, right, seed, parcels, .. } = options;
+        let Options {
+            line,
+            plant,
+            manifest,
+            right,
+            seed,
+            parcels,
+            ..
+        } = options;
         let labels = plant.labels.clone();
-        let reject = line.chutes.iter().find(|c| c.kind == ChuteKind::Reject).map(|c| c.id);
-        let camera = |c: &sortline_core::topology::Camera| {
-            (c.id.0, i64::from(c.position_mm) * 1_000)
-        };
+        let reject = line
+            .chutes
+            .iter()
+            .find(|c| c.kind == ChuteKind::Reject)
+            .map(|c| c.id);
+        let camera =
+            |c: &sortline_core::topology::Camera| (c.id.0, i64::from(c.position_mm) * 1_000);
         let mut plant = Plant::new(&line, plant, seed, parcels.unwrap_or(u64::MAX));
         plant.stand();
         Self {
@@ -290,7 +331,10 @@ impl PlantField {
             told_us: 0,
             armed_us: None,
             started_us: None,
-            counts: Truth { seed, ..Truth::default() },
+            counts: Truth {
+                seed,
+                ..Truth::default()
+            },
             ends: VecDeque::new(),
             pulses: Vec::new(),
         }
@@ -301,7 +345,12 @@ impl PlantField {
         if self.started_us.is_some() {
             return;
         }
-        if !node.status().health.flags.has(sortline_regmap::Flags::ARMED) {
+        if !node
+            .status()
+            .health
+            .flags
+            .has(sortline_regmap::Flags::ARMED)
+        {
             self.armed_us = None;
             return;
         }
@@ -375,7 +424,10 @@ impl PlantField {
             if self.ends.len() >= ENDS_MAX {
                 self.ends.pop_front();
             }
-            self.ends.push_back(End { code: identity.map(|i| i.shipment.code), chute });
+            self.ends.push_back(End {
+                code: identity.map(|i| i.shipment.code),
+                chute,
+            });
         }
         for breach in self.plant.take_breaches() {
             let what = match breach {
@@ -397,7 +449,10 @@ impl PlantField {
         let totals = self.plant.totals();
         let now = self.plant.now_us();
         let running = self.started_us.map_or(0, |start| now.saturating_sub(start));
-        let hourly = totals.inducted.saturating_mul(3_600_000_000).checked_div(running);
+        let hourly = totals
+            .inducted
+            .saturating_mul(3_600_000_000)
+            .checked_div(running);
         Truth {
             inducted: totals.inducted,
             on_belt: totals.on_belt,
@@ -406,9 +461,17 @@ impl PlantField {
             faults_fired: self.plant.faults_fired(),
             running_s: Duration::from_micros(running).as_secs_f64(),
             parcels_per_hour: hourly.unwrap_or(0),
-            in_chute: totals.in_chute.into_iter().map(|(chute, n)| (chute.0, n)).collect(),
+            in_chute: totals
+                .in_chute
+                .into_iter()
+                .map(|(chute, n)| (chute.0, n))
+                .collect(),
             done: self.plant.is_done(),
-            ends: if with_ends { self.ends.iter().cloned().collect() } else { Vec::new() },
+            ends: if with_ends {
+                self.ends.iter().cloned().collect()
+            } else {
+                Vec::new()
+            },
             ..self.counts.clone()
         }
     }
@@ -417,7 +480,12 @@ impl PlantField {
 impl Field for PlantField {
     fn advance(&mut self, node: &mut Node, now_us: u64) {
         self.start_when_armed(node, now_us);
-        let Self { plant, pulses, cameras, .. } = self;
+        let Self {
+            plant,
+            pulses,
+            cameras,
+            ..
+        } = self;
         drive(plant, node, now_us, &mut |plant, _, driven| {
             if let Driven::Trigger(pulse) = driven
                 && let Some(position) = cameras.get(&pulse.camera)
@@ -438,7 +506,9 @@ impl Field for PlantField {
 
 /// True when it is known that a parcel of this row is wrong in this chute.
 fn is_wrong(right: &[BTreeSet<ChuteId>], row: Option<usize>, chute: Option<ChuteId>) -> bool {
-    let Some(right) = row.and_then(|row| right.get(row)) else { return false };
+    let Some(right) = row.and_then(|row| right.get(row)) else {
+        return false;
+    };
     chute.is_some_and(|chute| !right.contains(&chute))
 }
 

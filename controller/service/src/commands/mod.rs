@@ -1,12 +1,19 @@
 //! One module for each command of the command line.
 
 pub mod check;
+pub mod export;
 pub mod plan;
+pub mod plant;
+pub mod replay;
 pub mod route;
+pub mod serve;
 pub mod sim;
 
 use std::io::Write;
 use std::path::Path;
+
+/// Threads that serve; decoding has its own.
+const WORKERS: usize = 4;
 
 use crate::config::{ConfigError, Files};
 
@@ -55,4 +62,13 @@ pub fn print(text: &str) -> anyhow::Result<()> {
 /// Stderr cannot be written.
 pub fn print_error(text: &str) -> anyhow::Result<()> {
     Ok(std::io::stderr().lock().write_all(text.as_bytes())?)
+}
+
+/// The runtime of a command that serves.
+///
+/// # Errors
+/// The system has no threads to give.
+pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    Ok(builder.worker_threads(WORKERS).enable_all().build()?)
 }

@@ -14,7 +14,7 @@ use crate::sensitive::Sensitive;
 const BYTES_MAX: usize = 1 << 30;
 
 /// One parcel announced.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ManifestEntry {
@@ -30,8 +30,8 @@ pub struct ManifestEntry {
     pub service: String,
     /// Weight declared in grams; absent when not announced.
     pub weight_g: Option<u32>,
-    /// Value declared, in units of the currency.
-    pub value: Option<f64>,
+    /// Value declared, a decimal in units of the currency; empty when not announced.
+    pub value: String,
     /// ISO 4217 currency of the value.
     pub currency: String,
     /// Description of the goods.
@@ -71,7 +71,7 @@ impl Manifest {
         Self::parse(&path, &text)
     }
 
-    fn parse(path: &Path, text: &str) -> Result<Self, Vec<Problem>> {
+    pub(crate) fn parse(path: &Path, text: &str) -> Result<Self, Vec<Problem>> {
         let (mut entries, mut problems) = (BTreeMap::new(), Vec::new());
         let mut reader = csv::ReaderBuilder::new()
             .trim(csv::Trim::All)
@@ -108,6 +108,11 @@ impl Manifest {
     /// The entry of a code, written in whatever case and spacing.
     pub fn get(&self, code: &str) -> Option<&ManifestEntry> {
         self.entries.get(&normal(code))
+    }
+
+    /// All entries, by code.
+    pub fn entries(&self) -> impl Iterator<Item = &ManifestEntry> {
+        self.entries.values()
     }
 
     /// Number of parcels announced.

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use sortline_core::topology::LineConfig;
 use sortline_core::{Event, LineTime, Outcome, ParcelId, SortPlan, Step, Ticks};
 
-use super::{Cause, FIRST_LINK, JournalError, Link, head, link, schema};
+use super::{Cause, FIRST_LINK, JournalError, Link, Record, head, link, schema};
 
 /// A journal opened for reading.
 #[derive(Debug)]
@@ -46,6 +46,26 @@ pub struct Entry {
     pub cause: Cause,
     /// What the core wanted, as stored.
     pub actions: Vec<String>,
+}
+
+impl Entry {
+    /// The record that was written; `None` when nothing but time and belt travel moved, or its
+    /// actions are of another version.
+    pub fn record(&self) -> Option<Record> {
+        let quiet = matches!(&self.cause, Cause::Timeout | Cause::Event { event: Event::Belt { .. } });
+        if quiet && self.actions.is_empty() {
+            return None;
+        }
+        let actions = self.actions.iter().map(|action| serde_json::from_str(action).ok());
+        Some(Record {
+            at: self.at,
+            wall: self.wall,
+            cursor: self.cursor,
+            cause: self.cause.clone(),
+            actions: actions.collect::<Option<_>>()?,
+            origin: None,
+        })
+    }
 }
 
 /// One outcome.

@@ -212,7 +212,7 @@ impl Model {
     fn event(&mut self, event: &Event) {
         match event {
             Event::NodeUp { .. } => self.node_up = true,
-            Event::NodeDown { .. } => self.node_up = false,
+            Event::NodeDown { .. } | Event::Restarted => self.node_up = false,
             Event::Stop { active: true } => self.stopped = true,
             Event::Operator {
                 command: OperatorCommand::Reset,
@@ -238,8 +238,7 @@ impl Model {
             | Event::Read { .. }
             | Event::Resolved { .. }
             | Event::Chute { .. }
-            | Event::Operator { .. }
-            | Event::Restarted => {}
+            | Event::Operator { .. } => {}
         }
     }
 
