@@ -26,7 +26,7 @@ pub use event::{
     ChuteState, Edge, Event, NodeFault, OperatorCommand, Refusal, Resolution, StrokeResult,
 };
 pub use ids::{CameraId, ChuteId, DiverterId, Epoch, EyeId, ParcelId, Seq, TriggerId};
-pub use line::{Line, ParcelView};
+pub use line::{ChuteView, Counters, Line, ParcelView, Status};
 pub use plan::{PlanError, PlanMatch, Rule, SortPlan};
 pub use reading::{Code, Destination, DestinationSource, NoRead, Reading};
 pub use units::{LineTime, Millimetres, MillimetresPerSecond, Permille, Ticks};

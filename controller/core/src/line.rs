@@ -1,73 +1,291 @@
 //! The line: one state machine, fed with events, asked for actions.
+//!
+//! Parcels live in two lists: `belt`, in the order of travel, first the furthest downstream, with
+//! those that were diverted and are not yet seen in their chute; and `returning`, on the
+//! recirculation conveyor. Order on the belt is a hard constraint: a parcel may vanish or appear,
+//! but never overtake, so that nothing that happens to one parcel moves the destination of
+//! another.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use crate::topology::Topology;
-use crate::{Action, ChuteId, Event, LineTime, ParcelId, Reading, SortPlan, Ticks};
+use crate::topology::{EyeUse, Geometry, Topology};
+use crate::{
+    Action, Destination, Edge, Event, EyeId, LineTime, OperatorCommand, ParcelId, Reading,
+    RejectCause, Resolution, SortPlan, Step, Ticks,
+};
+
+mod alarms;
+mod associate;
+mod beam;
+mod chutes;
+mod confirm;
+mod decision;
+mod encoder;
+mod evidence;
+mod identify;
+mod induction;
+mod node;
+mod parcel;
+mod schedule;
+mod slip;
+mod strokes;
+mod tracking;
+mod views;
+
+use alarms::Alarms;
+use beam::Beam;
+use chutes::ChuteTable;
+use encoder::Encoder;
+use node::Node;
+use parcel::Parcel;
+use schedule::Machine;
+use slip::Slip;
+
+pub use views::{ChuteView, Counters, ParcelView, Status};
+
+/// Parcels tracked at once: 1 km of belt holds fewer at any throughput a line reaches. Beyond it
+/// the oldest is given up as lost.
+const PARCELS_MAX: usize = 1_024;
 
 /// The control core of one line.
 #[derive(Debug)]
 pub struct Line {
     topology: Topology,
-    plan: SortPlan,
+    plan: Arc<SortPlan>,
     actions: VecDeque<Action>,
+    now: LineTime,
+    encoder: Encoder,
+    node: Node,
+    beams: Vec<Beam>,
+    zones: Vec<Slip>,
+    machines: Vec<Machine>,
+    belt: VecDeque<Parcel>,
+    returning: VecDeque<Parcel>,
+    chutes: ChuteTable,
+    alarms: Alarms,
+    counters: Counters,
+    identities: Identities,
+    /// Trailing edge of the last parcel at induction.
+    last_trailing: Option<Ticks>,
+    /// Turns taken per rule that spreads.
+    turns: Vec<usize>,
+    /// Count at which something has to be done; `None` when nothing has.
+    due: Option<Ticks>,
 }
 
-/// A parcel on the belt, for screens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ParcelView {
-    /// Identity.
-    pub parcel: ParcelId,
-    /// Predicted position of its leading edge, millimetres from induction.
-    pub position_mm: i64,
-    /// Length, once measured.
-    pub length_mm: Option<u32>,
-    /// Chute decided.
-    pub chute: Option<ChuteId>,
-    /// The decision can no longer change.
-    pub committed: bool,
-    /// Lap, from 0.
-    pub lap: u8,
-    /// What its frames said so far.
-    pub reading: Option<Reading>,
+/// Numbers given out; none is used twice while it can still be referred to.
+#[derive(Debug, Default)]
+struct Identities {
+    parcel: u64,
+    seq: u16,
+    trigger: u32,
 }
 
 impl Line {
     /// A line without parcels. Nothing is diverted before [`Event::NodeUp`].
     #[must_use]
     pub fn new(topology: Topology, plan: SortPlan) -> Self {
-        Self { topology, plan, actions: VecDeque::new() }
+        let failures_max = topology.config().tracking.failed_strokes_max;
+        let geometry = topology.geometry();
+        let zones = geometry
+            .eyes
+            .iter()
+            .map(|_| Slip::new(geometry.window))
+            .collect();
+        let beams = geometry.eyes.iter().map(|_| Beam::default()).collect();
+        let machines = (0..geometry.machines).map(|_| Machine::default()).collect();
+        let chutes = ChuteTable::new(geometry, failures_max);
+        let turns = vec![0; plan.rules.len()];
+        Self {
+            plan: Arc::new(plan),
+            actions: VecDeque::new(),
+            now: LineTime::default(),
+            encoder: Encoder::new(geometry),
+            node: Node::default(),
+            beams,
+            zones,
+            machines,
+            belt: VecDeque::new(),
+            returning: VecDeque::new(),
+            chutes,
+            alarms: Alarms::default(),
+            counters: Counters::default(),
+            identities: Identities::default(),
+            last_trailing: None,
+            turns,
+            due: None,
+            topology,
+        }
     }
 
     /// Takes in one event at line time `now`. Time never goes back between calls.
     pub fn handle_event(&mut self, now: LineTime, event: &Event) {
-        let _ = (now, event, &self.plan);
+        self.now = self.now.max(now);
+        match event {
+            Event::Belt { at } => self.belt_moved(*at),
+            Event::Eye { eye, edge, at } => self.eye(*eye, *edge, *at),
+            Event::Stroke { seq, result } => self.stroke_result(*seq, *result),
+            Event::Triggered { .. } => {}
+            Event::Read {
+                camera,
+                trigger,
+                reading,
+            } => self.read(*camera, *trigger, reading),
+            Event::Resolved { parcel, resolution } => self.resolved(*parcel, resolution),
+            Event::NodeUp { epoch, at, gap } => self.node_up(*epoch, *at, *gap),
+            Event::NodeDown { fault } => self.node_down(*fault),
+            Event::Stop { active } => self.stop(*active),
+            Event::Restarted => self.restarted(),
+            Event::Camera { camera, healthy } => self.camera(*camera, *healthy),
+            Event::Chute { chute, state } => self.set_chute(*chute, *state),
+            Event::Plan { plan } => self.activate(plan),
+            Event::Operator { command } => self.operator(command),
+        }
     }
 
     /// Tells that the time asked for by [`Line::poll_timeout`] has come.
     pub fn handle_timeout(&mut self, now: LineTime) {
-        let _ = now;
+        self.now = self.now.max(now);
+        self.timers();
     }
 
     /// When the line wants to be woken next, and why.
     pub fn poll_timeout(&self) -> Option<(LineTime, &'static str)> {
-        None
+        self.next_timer()
     }
 
-    /// The next action, until `None`.
+    /// The next action, until `None`. Every event causes a bounded number of them: at most some
+    /// ten per parcel on the line.
     pub fn poll_action(&mut self) -> Option<Action> {
         self.actions.pop_front()
-    }
-
-    /// The parcels on the belt in order, first the furthest downstream, as predicted for the
-    /// encoder count `at`.
-    pub fn parcels(&self, at: Ticks) -> Vec<ParcelView> {
-        let _ = at;
-        Vec::new()
     }
 
     /// The line as built.
     pub const fn topology(&self) -> &Topology {
         &self.topology
+    }
+
+    fn geometry(&self) -> &Geometry {
+        self.topology.geometry()
+    }
+
+    fn belt_moved(&mut self, at: Ticks) {
+        let fault = self.encoder.belt(self.now, at);
+        self.encoder_verdict(fault);
+        self.advance();
+        if self.next_timer().is_some_and(|(due, _)| due <= self.now) {
+            self.timers();
+        }
+    }
+
+    fn eye(&mut self, eye: EyeId, edge: Edge, at: Ticks) {
+        let place = self.geometry().eye_use(eye);
+        if let EyeUse::Belt(_) | EyeUse::Confirm(_) = place {
+            let fault = self.encoder.edge(self.now, eye, at);
+            self.encoder_verdict(fault);
+        }
+        match place {
+            EyeUse::Unknown => {}
+            EyeUse::Belt(index) => self.belt_eye(index, edge, at),
+            EyeUse::Confirm(chute) => self.chute_eye(chute, edge, at),
+            EyeUse::Full(chute) => self.chutes.full_eye(chute, edge, self.now),
+        }
+        self.advance();
+    }
+
+    /// Does whatever is due at the present count.
+    fn advance(&mut self) {
+        let Some(count) = self.encoder.count() else {
+            return;
+        };
+        if self.due.is_some_and(|due| count.is_before(due)) {
+            return;
+        }
+        for eye in 0..self.beams.len() {
+            self.poll_beam(eye, count);
+        }
+        for machine in &mut self.machines {
+            machine.expire(count);
+        }
+        let mut index = 0;
+        while let Some(parcel) = self.belt.get(index) {
+            let waits = count.is_before(parcel.due);
+            // A parcel that ends makes room for its follower at the same index.
+            if waits || self.parcel_due(index, count) {
+                index = index.saturating_add(1);
+            }
+        }
+        self.returning_due(count);
+        self.find_due(count);
+    }
+
+    /// Computes when [`Line::advance`] has something to do next.
+    fn find_due(&mut self, count: Ticks) {
+        let geometry = self.topology.geometry();
+        let parcels = self
+            .belt
+            .iter()
+            .chain(self.returning.iter())
+            .map(|parcel| parcel.due);
+        let beams =
+            self.beams.iter().enumerate().filter_map(|(eye, beam)| {
+                beam.due(tracking::accept(geometry, eye), geometry.chatter)
+            });
+        let nearest = parcels
+            .chain(beams)
+            .reduce(|a, b| if b.is_before(a) { b } else { a });
+        // Without a date of its own the line still looks around now and then.
+        let at_most = count.offset(geometry.end.max(1));
+        self.due = Some(
+            nearest
+                .filter(|due| due.is_before(at_most))
+                .unwrap_or(at_most),
+        );
+    }
+
+    /// Something changed beside the belt's travel: look at everything at the next chance.
+    fn wake(&mut self) {
+        self.due = None;
+    }
+
+    fn activate(&mut self, plan: &SortPlan) {
+        self.turns = vec![0; plan.rules.len()];
+        self.plan = Arc::new(plan.clone());
+    }
+
+    fn operator(&mut self, command: &OperatorCommand) {
+        match command {
+            OperatorCommand::Reset => self.reset(),
+            OperatorCommand::EmptyChute { chute } => self.empty_chute(*chute),
+            OperatorCommand::EnableChute { chute, enabled } => self.enable_chute(*chute, *enabled),
+            OperatorCommand::Key {
+                parcel,
+                destination,
+            } => self.key(*parcel, destination),
+        }
+    }
+
+    /// Every parcel on the belt goes straight on from here.
+    fn doubt_all(&mut self, cause: RejectCause) {
+        for index in 0..self.belt.len() {
+            if let Some(parcel) = self.belt.get_mut(index) {
+                parcel.doubt(cause);
+            }
+            self.decide(index);
+        }
+        self.wake();
+    }
+
+    fn act(&mut self, action: Action) {
+        self.actions.push_back(action);
+    }
+
+    fn step(&mut self, parcel: ParcelId, step: Step) {
+        self.actions.push_back(Action::Parcel { parcel, step });
+    }
+
+    fn find(&self, id: ParcelId) -> Option<usize> {
+        self.belt.iter().position(|parcel| parcel.id == id)
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::topology::Topology;
 use crate::{ChuteId, Destination};
 
 /// A sort plan as data. Rules are tried in order; the first that matches decides.
@@ -52,6 +53,93 @@ pub struct PlanMatch<'a> {
     pub destination: &'a Destination,
     /// First hop of the route, where one was computed.
     pub hop: Option<&'a str>,
+}
+
+impl SortPlan {
+    /// Checks the plan against the line.
+    ///
+    /// # Errors
+    /// Every problem found, in the order of the file.
+    pub fn verify(&self, topology: &Topology) -> Result<(), Vec<PlanError>> {
+        let mut problems = Vec::new();
+        for (at, rule) in self.rules.iter().enumerate() {
+            let earlier = self.rules.iter().take(at);
+            if earlier.clone().any(|other| other.name == rule.name) {
+                problems.push(PlanError::DuplicateRule {
+                    rule: rule.name.clone(),
+                });
+            }
+            if rule.chutes.is_empty() {
+                problems.push(PlanError::NoChute {
+                    rule: rule.name.clone(),
+                });
+            }
+            for chute in &rule.chutes {
+                known(topology, &rule.name, *chute, &mut problems);
+            }
+            if let Some(cover) = earlier.clone().find(|other| other.covers(rule)) {
+                problems.push(PlanError::Unreachable {
+                    rule: rule.name.clone(),
+                    earlier: cover.name.clone(),
+                });
+            }
+        }
+        for (place, chute) in [("overflow", self.overflow), ("hold", self.hold)] {
+            if let Some(chute) = chute {
+                known(topology, place, chute, &mut problems);
+            }
+        }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// The first rule that matches.
+    #[must_use]
+    pub fn lookup(&self, parcel: &PlanMatch<'_>) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.matches(parcel))
+    }
+}
+
+fn known(topology: &Topology, place: &str, chute: ChuteId, problems: &mut Vec<PlanError>) {
+    if topology.chute(chute).is_none() {
+        problems.push(PlanError::UnknownChute {
+            place: place.to_owned(),
+            chute,
+        });
+    }
+}
+
+impl Rule {
+    /// True when every key that is present agrees. A parcel without a postcode matches no
+    /// prefix but the empty one.
+    #[must_use]
+    pub fn matches(&self, parcel: &PlanMatch<'_>) -> bool {
+        let hop = self
+            .hop
+            .as_deref()
+            .is_none_or(|hop| parcel.hop == Some(hop));
+        let country = self.country.as_deref();
+        let postcode = parcel.destination.postcode.as_deref().unwrap_or_default();
+        let prefix = self.postcode_prefix.as_deref().unwrap_or_default();
+        hop && country.is_none_or(|country| country == parcel.destination.country)
+            && postcode.starts_with(prefix)
+    }
+
+    /// True when every parcel that `later` matches is matched by this rule too.
+    fn covers(&self, later: &Self) -> bool {
+        let same = |mine: Option<&String>, its: Option<&String>| mine.is_none() || mine == its;
+        let prefix = self.postcode_prefix.as_deref().unwrap_or_default();
+        same(self.hop.as_ref(), later.hop.as_ref())
+            && same(self.country.as_ref(), later.country.as_ref())
+            && later
+                .postcode_prefix
+                .as_deref()
+                .unwrap_or_default()
+                .starts_with(prefix)
+    }
 }
 
 /// Why a sort plan is refused.

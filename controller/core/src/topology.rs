@@ -11,6 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{CameraId, ChuteId, DiverterId, EyeId};
 
+mod check;
+mod geometry;
+
+pub(crate) use geometry::{BeltEye, ChuteSpec, DiverterSpec, EyeUse, Geometry};
+
 /// `line.toml` as written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -96,7 +101,12 @@ pub struct Tracking {
 
 impl Default for Tracking {
     fn default() -> Self {
-        Self { window_mm: 150, command_ms: 120, jam_ms: 5_000, failed_strokes_max: 3 }
+        Self {
+            window_mm: 150,
+            command_ms: 120,
+            jam_ms: 5_000,
+            failed_strokes_max: 3,
+        }
     }
 }
 
@@ -231,10 +241,11 @@ pub struct TopologyError {
     pub problem: String,
 }
 
-/// A checked line.
+/// A checked line: every rule of the file holds, and lengths are known in encoder ticks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Topology {
     config: LineConfig,
+    geometry: Geometry,
 }
 
 impl Topology {
@@ -243,12 +254,91 @@ impl Topology {
     /// # Errors
     /// Every problem found, in the order of the file.
     pub fn new(config: LineConfig) -> Result<Self, Vec<TopologyError>> {
-        Ok(Self { config })
+        let problems = check::problems(&config);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let geometry = Geometry::new(&config);
+        Ok(Self { config, geometry })
     }
 
     /// The line as written.
     #[must_use]
     pub const fn config(&self) -> &LineConfig {
         &self.config
+    }
+
+    /// Encoder ticks in a length of belt, rounded down; saturates.
+    #[must_use]
+    pub fn ticks(&self, mm: u32) -> i32 {
+        geometry::ticks(mm, self.config.belt.um_per_tick)
+    }
+
+    /// Millimetres in a number of ticks, rounded towards zero.
+    #[must_use]
+    pub fn mm(&self, ticks: i64) -> i64 {
+        ticks.saturating_mul(i64::from(self.config.belt.um_per_tick)) / 1_000
+    }
+
+    /// Ticks the belt moves in a time at nominal speed; saturates.
+    #[must_use]
+    pub fn ticks_in_ms(&self, ms: u32) -> i32 {
+        geometry::ticks_in_ms(&self.config.belt, ms)
+    }
+
+    /// The chute at the end of the belt.
+    #[must_use]
+    pub fn reject(&self) -> ChuteId {
+        self.geometry
+            .chute(self.geometry.reject)
+            .map_or(ChuteId(0), |chute| chute.id)
+    }
+
+    /// The chute that leads back to induction, if the line has one.
+    #[must_use]
+    pub fn recirculation(&self) -> Option<ChuteId> {
+        self.geometry
+            .recirculation
+            .and_then(|at| self.geometry.chute(at))
+            .map(|chute| chute.id)
+    }
+
+    /// The chute with this number.
+    #[must_use]
+    pub fn chute(&self, id: ChuteId) -> Option<&Chute> {
+        self.config.chutes.iter().find(|chute| chute.id == id)
+    }
+
+    /// The diverter that sends parcels to this chute; none for the reject chute.
+    #[must_use]
+    pub fn diverter_of(&self, chute: ChuteId) -> Option<&Diverter> {
+        self.config
+            .diverters
+            .iter()
+            .find(|diverter| diverter.chute == chute)
+    }
+
+    /// The photo-eye that sees every parcel entering this chute.
+    #[must_use]
+    pub fn confirm_eye(&self, chute: ChuteId) -> Option<&Eye> {
+        self.eye_of(chute, EyeRole::Confirm)
+    }
+
+    /// The photo-eye that is blocked while this chute is full, if it has one.
+    #[must_use]
+    pub fn full_eye(&self, chute: ChuteId) -> Option<&Eye> {
+        self.eye_of(chute, EyeRole::Full)
+    }
+
+    fn eye_of(&self, chute: ChuteId, role: EyeRole) -> Option<&Eye> {
+        self.config
+            .eyes
+            .iter()
+            .find(|eye| eye.role == role && eye.chute == Some(chute))
+    }
+
+    /// Lengths in ticks and tables by index, for the line's own use.
+    pub(crate) const fn geometry(&self) -> &Geometry {
+        &self.geometry
     }
 }

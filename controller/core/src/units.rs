@@ -76,7 +76,11 @@ impl Permille {
     /// `None` above 1,000.
     #[must_use]
     pub const fn new(value: u16) -> Option<Self> {
-        if value <= 1_000 { Some(Self(value)) } else { None }
+        if value <= 1_000 {
+            Some(Self(value))
+        } else {
+            None
+        }
     }
 
     /// The number of thousandths.
@@ -89,8 +93,7 @@ impl Permille {
 impl<'de> Deserialize<'de> for Permille {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = u16::deserialize(deserializer)?;
-        Self::new(value).ok_or_else(|| {
-            serde::de::Error::custom(format_args!("{value} permille is above 1000"))
-        })
+        Self::new(value)
+            .ok_or_else(|| serde::de::Error::custom(format_args!("{value} permille is above 1000")))
     }
 }

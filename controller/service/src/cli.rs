@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use crate::commands::{check, plan};
+use crate::commands::{check, export, plan, plant, read, replay, route, serve, sim};
 use crate::config::ConfigError;
 
 /// Exit code of a run that did what was asked.
@@ -25,7 +25,7 @@ pub const USAGE: u8 = 2;
 )]
 struct Cli {
     /// What is logged to stderr, such as `info` or `warn,sortline_service=debug`.
-    #[arg(long, global = true, value_name = "FILTER", default_value = "warn")]
+    #[arg(long, global = true, value_name = "FILTER", default_value = "warn,rumqttd=error")]
     log: String,
 
     #[command(subcommand)]
@@ -38,6 +38,20 @@ enum Command {
     Check(check::Args),
     /// Work with sort plans.
     Plan(plan::Args),
+    /// Run the controller service for the line described in a site directory.
+    Serve(serve::Args),
+    /// Feed a recorded journal to the core again and compare.
+    Replay(replay::Args),
+    /// Take results out of a journal.
+    Export(export::Args),
+    /// Run only the simulated line, on real sockets.
+    Plant(plant::Args),
+    /// Read labels in pictures, folders, videos and camera streams.
+    Read(read::Args),
+    /// Find transport routes with arrival, cost, risk and reasons.
+    Route(route::Args),
+    /// Run the line in virtual time, with faults, deterministic.
+    Sim(sim::Args),
 }
 
 /// Runs the command line and gives its exit code. Never panics on what a person typed.
@@ -69,6 +83,13 @@ fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Check(args) => check::run(args),
         Command::Plan(args) => plan::run(args),
+        Command::Serve(args) => serve::run(args),
+        Command::Replay(args) => replay::run(args),
+        Command::Export(args) => export::run(args),
+        Command::Plant(args) => plant::run(args),
+        Command::Read(args) => read::run(args),
+        Command::Route(args) => route::run(args),
+        Command::Sim(args) => sim::run(args),
     }
 }
 

@@ -11,6 +11,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
+use rustix::time::{ClockId, clock_gettime};
 use sortline_core::LineTime;
 
 /// Line time and wall time of one run of the service.
@@ -46,6 +47,23 @@ impl Clock {
 /// Wall time as a label.
 pub fn wall() -> Timestamp {
     Timestamp::try_from(system()).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// Time since an arbitrary moment that is the same for all threads; never goes back. For measuring
+/// and for the budget of one frame.
+pub fn since_start_of_machine() -> Duration {
+    reading(ClockId::Monotonic)
+}
+
+/// Processor time of the calling thread, for measuring.
+pub fn thread_cpu() -> Duration {
+    reading(ClockId::ThreadCPUTime)
+}
+
+fn reading(id: ClockId) -> Duration {
+    let time = clock_gettime(id);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 fn monotonic() -> Instant {

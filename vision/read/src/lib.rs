@@ -1,1 +1,59 @@
 //! Symbols and label text to identifiers and destination: pure.
+//!
+//! What a camera's decoder and text recognizer found goes in as [`Evidence`]; what comes out of
+//! [`fuse`] is the JSON of `sortline read`: a [`FrameResult`] with identifiers, a destination, or the
+//! reason why there is none. Content of symbols is data: it is bounded, compared with tables, and
+//! nothing else is ever done with it.
+
+mod address;
+pub mod carrier;
+pub mod check;
+mod country;
+mod fusion;
+pub mod gs1;
+mod payload;
+pub mod plate;
+pub mod postcode;
+mod result;
+mod symbol;
+pub mod upu;
+
+pub use country::{Country, folded};
+pub use fusion::{Evidence, Policy, fuse};
+pub use result::{
+    Corners, Destination, FrameResult, Identifier, NoRead, Source, Symbol, SymbolFormat, TextLine,
+};
+pub use symbol::identify;
+
+/// Longest content of a symbol that is kept, characters: more than the largest symbol can hold
+/// (a QR Code of version 40 holds 7,089 digits).
+pub const TEXT_MAX: usize = 8192;
+
+/// The first [`TEXT_MAX`] characters.
+pub fn bounded(text: &str) -> String {
+    text.chars().take(TEXT_MAX).collect()
+}
+
+/// Whether a decoded symbol is believable. Printed stripes and torn symbols decode as short
+/// Interleaved 2 of 5 and Codabar, which have no compulsory check character.
+pub fn plausible(symbol: &Symbol) -> bool {
+    let length = symbol.text.len();
+    match symbol.format {
+        SymbolFormat::ITF if length == 14 => check::gs1(symbol.text.as_bytes()),
+        SymbolFormat::ITF => length >= 6,
+        SymbolFormat::Codabar => length >= 6,
+        SymbolFormat::Code39 | SymbolFormat::Code93 => length >= 3,
+        SymbolFormat::EAN13
+        | SymbolFormat::EAN8
+        | SymbolFormat::UPCA
+        | SymbolFormat::UPCE
+        | SymbolFormat::Code128
+        | SymbolFormat::DataBar
+        | SymbolFormat::QRCode
+        | SymbolFormat::MicroQRCode
+        | SymbolFormat::DataMatrix
+        | SymbolFormat::PDF417
+        | SymbolFormat::Aztec
+        | SymbolFormat::MaxiCode => length > 0,
+    }
+}

@@ -1,10 +1,20 @@
 //! One module for each command of the command line.
 
 pub mod check;
+pub mod export;
 pub mod plan;
+pub mod plant;
+pub mod read;
+pub mod replay;
+pub mod route;
+pub mod serve;
+pub mod sim;
 
 use std::io::Write;
 use std::path::Path;
+
+/// Threads that serve; decoding has its own.
+const WORKERS: usize = 4;
 
 use crate::config::{ConfigError, Files};
 
@@ -13,6 +23,14 @@ use crate::config::{ConfigError, Files};
 /// # Errors
 /// It is no directory.
 pub fn site_directory(path: &Path) -> Result<Files, ConfigError> {
+    directory(path, "a site directory with site.toml")
+}
+
+/// A directory as named on the command line; `needed` says what it must be.
+///
+/// # Errors
+/// It is no directory.
+pub fn directory(path: &Path, needed: &str) -> Result<Files, ConfigError> {
     if path.is_dir() {
         Ok(Files::Directory(path.to_owned()))
     } else {
@@ -23,7 +41,7 @@ pub fn site_directory(path: &Path) -> Result<Files, ConfigError> {
         };
         Err(ConfigError::whole(
             path,
-            format!("{text}; needed is a site directory with site.toml"),
+            format!("{text}; needed is {needed}"),
         ))
     }
 }
@@ -37,4 +55,21 @@ pub fn print(text: &str) -> anyhow::Result<()> {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
+}
+
+/// Writes text to stderr.
+///
+/// # Errors
+/// Stderr cannot be written.
+pub fn print_error(text: &str) -> anyhow::Result<()> {
+    Ok(std::io::stderr().lock().write_all(text.as_bytes())?)
+}
+
+/// The runtime of a command that serves.
+///
+/// # Errors
+/// The system has no threads to give.
+pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    Ok(builder.worker_threads(WORKERS).enable_all().build()?)
 }

@@ -1,6 +1,8 @@
 //! `manifest.csv`: what the shippers announced, by code on the label.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::path::Path;
 
 use serde::Deserialize;
 
@@ -12,7 +14,8 @@ use crate::sensitive::Sensitive;
 const BYTES_MAX: usize = 1 << 30;
 
 /// One parcel announced.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ManifestEntry {
     /// Tracking number or SSCC as on the label.
@@ -27,8 +30,8 @@ pub struct ManifestEntry {
     pub service: String,
     /// Weight declared in grams; absent when not announced.
     pub weight_g: Option<u32>,
-    /// Value declared, in units of the currency.
-    pub value: Option<f64>,
+    /// Value declared, a decimal in units of the currency; empty when not announced.
+    pub value: String,
     /// ISO 4217 currency of the value.
     pub currency: String,
     /// Description of the goods.
@@ -55,53 +58,43 @@ impl Manifest {
         let text = files
             .text("manifest.csv")
             .map_err(|problem| vec![problem])?;
-        let problem = |line, key: Option<&str>, text: String| Problem {
-            file: files.path("manifest.csv"),
-            line,
-            key: key.map(str::to_owned),
-            text,
-        };
+        let path = files.path("manifest.csv");
         if text.len() > BYTES_MAX {
-            return Err(vec![problem(
-                None,
-                None,
-                format!("is larger than {BYTES_MAX} bytes"),
-            )]);
+            let text = format!("is larger than {BYTES_MAX} bytes");
+            return Err(vec![Problem {
+                file: path,
+                line: None,
+                key: None,
+                text,
+            }]);
         }
+        Self::parse(&path, &text)
+    }
+
+    pub(crate) fn parse(path: &Path, text: &str) -> Result<Self, Vec<Problem>> {
         let (mut entries, mut problems) = (BTreeMap::new(), Vec::new());
         let mut reader = csv::ReaderBuilder::new()
             .trim(csv::Trim::All)
             .from_reader(text.as_bytes());
-        let headers = reader.headers().cloned().unwrap_or_default();
-        for record in reader.records() {
-            let line = |position: Option<&csv::Position>| {
-                position.and_then(|position| usize::try_from(position.line()).ok())
+        let mut records = reader.deserialize::<ManifestEntry>();
+        loop {
+            let line = records.reader().position().line();
+            let Some(record) = records.next() else { break };
+            let refuse = |line: u64, key: Option<&str>, text| Problem {
+                file: path.to_owned(),
+                line: usize::try_from(line.max(2)).ok(),
+                key: key.map(str::to_owned),
+                text,
             };
             match record {
-                Ok(record) => match record.deserialize::<ManifestEntry>(Some(&headers)) {
-                    Ok(entry) => {
-                        let at = line(record.position());
-                        let code = normal(&entry.code);
-                        if !is_country(&entry.country) {
-                            let text = format!(
-                                "found `{}`, allowed are two capital letters",
-                                entry.country
-                            );
-                            problems.push(problem(at, Some("country"), text));
-                        }
-                        if code.is_empty() {
-                            problems.push(problem(at, Some("code"), "is empty".to_owned()));
-                        } else if entries.insert(code, entry).is_some() {
-                            let text = "the code is there twice".to_owned();
-                            problems.push(problem(at, Some("code"), text));
-                        }
+                Ok(entry) => {
+                    if let Err((key, text)) = accept(entry, &mut entries) {
+                        problems.push(refuse(line, Some(key), text));
                     }
-                    Err(error) => {
-                        problems.push(problem(line(record.position()), None, error.to_string()));
-                    }
-                },
+                }
                 Err(error) => {
-                    problems.push(problem(line(error.position()), None, error.to_string()))
+                    let line = error.position().map_or(line, csv::Position::line);
+                    problems.push(refuse(line, None, error.to_string()));
                 }
             }
         }
@@ -117,6 +110,11 @@ impl Manifest {
         self.entries.get(&normal(code))
     }
 
+    /// All entries, by code.
+    pub fn entries(&self) -> impl Iterator<Item = &ManifestEntry> {
+        self.entries.values()
+    }
+
     /// Number of parcels announced.
     pub fn len(&self) -> usize {
         self.entries.len()
@@ -125,6 +123,31 @@ impl Manifest {
     /// Whether nothing is announced.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+}
+
+/// Takes an entry in, or tells the key and what is wrong with it.
+fn accept(
+    entry: ManifestEntry,
+    entries: &mut BTreeMap<String, ManifestEntry>,
+) -> Result<(), (&'static str, String)> {
+    let code = normal(&entry.code);
+    if code.is_empty() {
+        return Err(("code", "has no letter or digit".to_owned()));
+    }
+    if !is_country(&entry.country) {
+        let found = &entry.country;
+        return Err((
+            "country",
+            format!("found `{found}`, allowed are two capital letters"),
+        ));
+    }
+    match entries.entry(code) {
+        Entry::Occupied(_) => Err(("code", "is there twice".to_owned())),
+        Entry::Vacant(vacant) => {
+            vacant.insert(entry);
+            Ok(())
+        }
     }
 }
 

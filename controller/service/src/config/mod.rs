@@ -12,12 +12,16 @@ pub use files::Files;
 pub use manifest::{Manifest, ManifestEntry};
 pub use problem::{ConfigError, Document, Problem};
 pub use site::{
-    Broker, CameraConfig, ComplianceConfig, HttpConfig, JournalConfig, MqttConfig, NodeConfig,
-    Site, SiteConfig, VisionConfig,
+    Broker, CameraConfig, HttpConfig, JournalConfig, MqttConfig, NodeConfig, Site, SiteConfig,
+    VisionConfig,
 };
 
-use sortline_core::SortPlan;
+use crate::clock;
+use crate::network;
+use crate::routing::Routes;
 use sortline_core::topology::{LineConfig, Topology, TopologyError};
+use sortline_core::{PlanError, SortPlan};
+use sortline_route::compliance::Rules;
 
 /// A site as configured, checked as a whole.
 #[derive(Debug)]
@@ -32,6 +36,10 @@ pub struct Configuration {
     pub plan: SortPlan,
     /// `manifest.csv`.
     pub manifest: Manifest,
+    /// `compliance.toml`, where the site has one.
+    pub rules: Option<Rules>,
+    /// `network/`, where the site has one, and the routes of parcels read now.
+    pub routes: Option<Routes>,
 }
 
 /// Loads and checks a site.
@@ -47,6 +55,12 @@ pub fn load(files: Files) -> Result<Configuration, ConfigError> {
     if let (Some(site), Some(topology)) = (&site, &topology) {
         problems.extend(check_cameras(&files, site, topology));
     }
+    let listed = |error: ConfigError| error.problems;
+    let rules = keep(network::load_rules(&files).map_err(listed), &mut problems);
+    let origin = site.as_ref().map(|site| site.config.origin.as_str());
+    let routes = origin.map(|origin| Routes::load(&files, origin, clock::wall()).map_err(listed));
+    let routes = routes.and_then(|routes| keep(routes, &mut problems));
+    let (rules, routes) = (rules.flatten(), routes.flatten());
     match (site, topology, plan, manifest) {
         (Some(site), Some(topology), Some(plan), Some(manifest)) if problems.is_empty() => {
             Ok(Configuration {
@@ -55,6 +69,8 @@ pub fn load(files: Files) -> Result<Configuration, ConfigError> {
                 topology,
                 plan,
                 manifest,
+                rules,
+                routes,
             })
         }
         _ => Err(ConfigError { problems }),
@@ -124,20 +140,23 @@ fn load_plan(files: &Files, topology: Option<&Topology>) -> Result<SortPlan, Vec
 }
 
 fn check_plan(plan: &SortPlan, topology: &Topology, document: &Document<'_>) -> Vec<Problem> {
-    let chutes = &topology.config().chutes;
-    let unknown = |chute| !chutes.iter().any(|known| known.id == chute);
-    let mut problems = Vec::new();
-    let named = [("overflow", plan.overflow), ("hold", plan.hold)];
-    for (key, chute) in named
-        .into_iter()
-        .filter_map(|(key, chute)| Some((key, chute?)))
-    {
-        if unknown(chute) {
-            let text = format!("found {chute}, allowed are the chutes of line.toml");
-            problems.push(document.problem(key, text));
+    let key = |error: &PlanError| match error {
+        PlanError::UnknownChute { place, .. } if place == "overflow" || place == "hold" => {
+            place.clone()
         }
-    }
-    problems
+        PlanError::UnknownChute { place: rule, .. }
+        | PlanError::NoChute { rule }
+        | PlanError::DuplicateRule { rule }
+        | PlanError::Unreachable { rule, .. } => {
+            let index = plan.rules.iter().rposition(|known| known.name == *rule);
+            format!("rule[{}]", index.unwrap_or_default())
+        }
+    };
+    let errors = plan.verify(topology).err().unwrap_or_default();
+    errors
+        .iter()
+        .map(|error| document.problem(&key(error), error.to_string()))
+        .collect()
 }
 
 fn check_cameras(files: &Files, site: &Site, topology: &Topology) -> Vec<Problem> {

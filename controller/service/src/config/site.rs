@@ -44,9 +44,6 @@ pub struct SiteConfig {
     /// Journal.
     #[serde(default)]
     pub journal: JournalConfig,
-    /// When a parcel is held.
-    #[serde(default)]
-    pub compliance: ComplianceConfig,
 }
 
 fn utc() -> String {
@@ -185,25 +182,6 @@ impl Default for JournalConfig {
     }
 }
 
-/// When a parcel is held for customs or compliance. A hold is never lifted by the controller.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default)]
-pub struct ComplianceConfig {
-    /// Countries of the site's own customs territory (ISO 3166-1 alpha-2). Parcels that leave it
-    /// need goods, value, currency and HS code in the manifest. Empty: not checked.
-    pub customs_territory: Vec<String>,
-    /// Countries to which nothing is sent (ISO 3166-1 alpha-2).
-    pub embargoed: Vec<String>,
-    /// Words in the goods description that hold a parcel, whatever their case.
-    pub stop_words: Vec<String>,
-    /// Heavier parcels are held, grams. 0: no limit.
-    pub weight_g_max: u32,
-    /// Parcels of a higher declared value are held, in whole units of the currency declared.
-    /// 0: no limit.
-    pub value_max: u32,
-}
-
 /// Where MQTT messages go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Broker {
@@ -238,7 +216,6 @@ impl Site {
         let mut refuse = |key: &str, text: String| problems.push(document.problem(key, text));
         check_names(&config, &mut refuse);
         check_ranges(&config, &mut refuse);
-        check_countries(&config.compliance, &mut refuse);
         let zone = TimeZone::get(&config.time_zone).unwrap_or_else(|_error| {
             let found = &config.time_zone;
             refuse(
@@ -324,22 +301,6 @@ fn check_ranges(config: &SiteConfig, refuse: &mut impl FnMut(&str, String)) {
     for (key, found, least, most) in ranges {
         if !(least..=most).contains(&found) {
             refuse(key, format!("found {found}, allowed is {least} to {most}"));
-        }
-    }
-}
-
-fn check_countries(config: &ComplianceConfig, refuse: &mut impl FnMut(&str, String)) {
-    let lists = [
-        ("customs_territory", &config.customs_territory),
-        ("embargoed", &config.embargoed),
-    ];
-    for (key, list) in lists {
-        for (index, country) in list.iter().enumerate() {
-            if country.len() != 2 || !country.bytes().all(|b| b.is_ascii_uppercase()) {
-                let allowed = "two capital letters (ISO 3166-1)";
-                let text = format!("found `{country}`, allowed are {allowed}");
-                refuse(&format!("compliance.{key}[{index}]"), text);
-            }
         }
     }
 }

@@ -1,0 +1,235 @@
+//! What chutes' photo-eyes prove. A stroke that was done is not a parcel that was sorted: only
+//! the chute's photo-eye makes it so.
+
+use super::Line;
+use super::associate::{Candidate, associate};
+use super::parcel::{Parcel, Sent};
+use crate::topology::{ChuteKind, ChuteSpec};
+use crate::{ChuteId, Edge, Outcome, RejectCause, Step, Ticks};
+
+impl Line {
+    /// Last count at which the chute's photo-eye can see the parcel.
+    pub(super) fn chute_expires(&self, parcel: &Parcel, stroke: &Sent) -> Option<Ticks> {
+        let chute = self.geometry().chute(stroke.chute)?;
+        let diverter = self.geometry().diverter(stroke.diverter)?;
+        let left = self.middle_at(parcel, diverter.position);
+        // A parcel that is slower by a fifth than allowed is late, not lost.
+        let slow = chute.confirm_max.saturating_add(chute.confirm_max / 5);
+        Some(left.offset(parcel.length.unwrap_or(0)).offset(slow))
+    }
+
+    pub(super) fn chute_eye(&mut self, chute: usize, edge: Edge, at: Ticks) {
+        self.wake();
+        if self.chutes.passage(chute, edge, self.now) {
+            self.chute_changed(chute);
+        }
+        if edge == Edge::Clear {
+            return;
+        }
+        let Some(spec) = self.geometry().chute(chute).copied() else {
+            return;
+        };
+        let found = match spec.kind {
+            ChuteKind::Reject => self.who_fell(&spec, at),
+            ChuteKind::Sort | ChuteKind::Recirculation => self.who_was_sent(chute, &spec, at),
+        };
+        match (found, spec.kind) {
+            (Some(index), ChuteKind::Reject) => self.rejected(index),
+            (Some(index), ChuteKind::Recirculation) => self.recirculated(index, at),
+            (Some(index), ChuteKind::Sort) => self.sorted(index, chute),
+            (None, ChuteKind::Reject) => self.rejected_unknown(&spec, at),
+            (None, ChuteKind::Sort | ChuteKind::Recirculation) => {
+                self.somebody_in(chute, &spec, at);
+            }
+        }
+    }
+
+    /// The parcel with a stroke to this chute that the edge shows.
+    fn who_was_sent(&self, index: usize, spec: &ChuteSpec, at: Ticks) -> Option<usize> {
+        let (_, diverter) = self.geometry().diverter_of(index)?;
+        let typical = spec.confirm_min.saturating_add(spec.confirm_max) / 2;
+        let sigma = (spec.confirm_max.saturating_sub(spec.confirm_min) / 4).max(20);
+        let candidates = self.belt.iter().enumerate().filter_map(|(index, parcel)| {
+            let stroke = parcel.stroke.as_ref()?;
+            let here = self.geometry().chute(stroke.chute)?.id == spec.id;
+            let left = self.middle_at(parcel, diverter.position);
+            let early = left.offset(self.gate(parcel).saturating_neg());
+            let expires = self
+                .chute_expires(parcel, stroke)?
+                .offset(self.gate(parcel));
+            if !here || at.is_before(early) || expires.is_before(at) {
+                return None;
+            }
+            let deviation = at.signed_since(left.offset(typical));
+            Some(Candidate {
+                index,
+                deviation,
+                sigma,
+            })
+        });
+        associate(candidates).map(|winner| winner.index)
+    }
+
+    /// The parcel at the end of the belt that the edge shows.
+    fn who_fell(&self, spec: &ChuteSpec, at: Ticks) -> Option<usize> {
+        let geometry = self.geometry();
+        let typical = spec.confirm_min.saturating_add(spec.confirm_max) / 2;
+        let candidates = self.belt.iter().enumerate().filter_map(|(index, parcel)| {
+            let end = self.predict(parcel, geometry.end);
+            let length = parcel.length.unwrap_or(geometry.length_max);
+            let gate = self.gate(parcel);
+            let early = end.offset(gate.saturating_neg());
+            let late = end.offset(length).offset(spec.confirm_max).offset(gate);
+            if at.is_before(early) || late.is_before(at) {
+                return None;
+            }
+            let sigma = self
+                .sigma(parcel, geometry.end)
+                .saturating_add(spec.confirm_max.saturating_sub(spec.confirm_min) / 4)
+                .saturating_add(length / 4);
+            let deviation = at.signed_since(end.offset(length / 2).offset(typical));
+            Some(Candidate {
+                index,
+                deviation,
+                sigma,
+            })
+        });
+        associate(candidates).map(|winner| winner.index)
+    }
+
+    fn sorted(&mut self, index: usize, chute: usize) {
+        let Some(mut parcel) = self.belt.remove(index) else {
+            return;
+        };
+        self.chutes.give_up(chute);
+        self.chutes.entered(chute);
+        self.chutes.worked(chute);
+        parcel.stroke = None;
+        let id = self
+            .geometry()
+            .chute(chute)
+            .map_or(ChuteId(0), |chute| chute.id);
+        self.end(parcel, Outcome::Sorted { chute: id });
+        self.chute_changed(chute);
+    }
+
+    fn recirculated(&mut self, index: usize, at: Ticks) {
+        let Some(parcel) = self.belt.remove(index) else {
+            return;
+        };
+        if let Some(stroke) = &parcel.stroke {
+            self.chutes.give_up(stroke.chute);
+            self.chutes.worked(stroke.chute);
+        }
+        self.send_round(parcel, at);
+    }
+
+    fn rejected(&mut self, index: usize) {
+        if let Some(parcel) = self.belt.get_mut(index)
+            && let Some(stroke) = parcel.stroke.take()
+        {
+            // It had a stroke and fell off the end: as good as seen behind its diverter.
+            self.chutes.give_up(stroke.chute);
+            if let Some(parcel) = self.belt.get_mut(index) {
+                parcel.doubt(RejectCause::FailedDivert);
+            }
+        }
+        self.decide(index);
+        self.tell(index);
+        let Some(parcel) = self.belt.remove(index) else {
+            return;
+        };
+        let decided = parcel.choice.and_then(|choice| choice.cause());
+        let cause = parcel
+            .doubt
+            .or(decided)
+            .or(parcel.hindrance)
+            .unwrap_or(RejectCause::Late);
+        let reject = self.geometry().reject;
+        self.chutes.entered(reject);
+        self.end(parcel, Outcome::Rejected { cause });
+        self.chute_changed(reject);
+    }
+
+    /// A parcel at the end of the belt that nobody knew.
+    fn rejected_unknown(&mut self, spec: &ChuteSpec, at: Ticks) {
+        self.counters.unexpected = self.counters.unexpected.saturating_add(1);
+        let id = self.new_parcel_id();
+        let parcel = Parcel::new(id, at, 0, self.plan.clone());
+        self.step(
+            id,
+            Step::Seen {
+                eye: spec.eye,
+                at,
+                error_ticks: 0,
+            },
+        );
+        self.end(
+            parcel,
+            Outcome::Rejected {
+                cause: RejectCause::Unexpected,
+            },
+        );
+    }
+
+    /// A chute's photo-eye saw something that was not sent there. The parcel that passed its
+    /// diverter at the right time is the suspect; it is a missort when the belt does not see it
+    /// again.
+    fn somebody_in(&mut self, chute: usize, spec: &ChuteSpec, at: Ticks) {
+        self.counters.unexplained = self.counters.unexplained.saturating_add(1);
+        let Some((_, diverter)) = self.geometry().diverter_of(chute) else {
+            return;
+        };
+        let position = diverter.position;
+        let typical = spec.confirm_min.saturating_add(spec.confirm_max) / 2;
+        let sigma = (spec.confirm_max.saturating_sub(spec.confirm_min) / 4).max(20);
+        let candidates = self.belt.iter().enumerate().filter_map(|(index, parcel)| {
+            let seen = self
+                .geometry()
+                .eye(parcel.seen)
+                .map_or(0, |eye| eye.position);
+            let left = self.middle_at(parcel, position);
+            let after = at.signed_since(left);
+            let late = spec.confirm_max.saturating_add(self.gate(parcel));
+            let possible = seen < position
+                && after >= self.gate(parcel).saturating_neg()
+                && after <= late
+                && parcel.suspect.is_none();
+            let deviation = after.saturating_sub(typical);
+            possible.then_some(Candidate {
+                index,
+                deviation,
+                sigma,
+            })
+        });
+        let suspect = associate(candidates).map(|winner| winner.index);
+        if let Some(parcel) = suspect.and_then(|index| self.belt.get_mut(index)) {
+            parcel.suspect = Some(chute);
+        }
+    }
+
+    /// The suspect was not seen again: it is in another chute than decided.
+    pub(super) fn end_missort(&mut self, index: usize, seen: usize) {
+        let geometry = self.topology.geometry();
+        let Some(parcel) = self.belt.remove(index) else {
+            return;
+        };
+        let id = |chute: usize| geometry.chute(chute).map_or(ChuteId(0), |chute| chute.id);
+        let chosen = parcel.choice.map_or(geometry.reject, |choice| choice.chute);
+        let (decided, seen_id) = (id(chosen), id(seen));
+        if let Some(stroke) = &parcel.stroke {
+            self.chutes.give_up(stroke.chute);
+        }
+        self.chutes.entered(seen);
+        let outcome = if decided == seen_id {
+            Outcome::Sorted { chute: seen_id }
+        } else {
+            Outcome::Missort {
+                decided,
+                seen: seen_id,
+            }
+        };
+        self.end(parcel, outcome);
+        self.chute_changed(seen);
+    }
+}

@@ -1,0 +1,284 @@
+//! Which chute a parcel is to go to. Decided anew at any change until its stroke is sent, and
+//! never after.
+
+use super::Line;
+use super::parcel::{Choice, Parcel, Why};
+use crate::topology::ChuteKind;
+use crate::{RejectCause, Resolution, Step, Ticks};
+
+/// What is known of where a parcel must go.
+enum Known {
+    /// The plan's rule with this index says.
+    Rule(usize),
+    /// It is held.
+    Hold,
+    /// It goes straight on.
+    Straight(RejectCause),
+    /// Not this lap: another one may help.
+    Again(RejectCause),
+    /// Not known yet; this is the cause if it stays so.
+    Waiting(RejectCause),
+}
+
+impl Line {
+    /// Chooses anew for the parcel at `index`, unless its stroke was sent.
+    pub(super) fn decide(&mut self, index: usize) {
+        let Some(parcel) = self.belt.get(index) else {
+            return;
+        };
+        if parcel.stroke.is_some() {
+            return;
+        }
+        let known = self.known(parcel);
+        let waiting = matches!(known, Known::Waiting(_));
+        let choice = self.choose(parcel, &known);
+        if let Some(parcel) = self.belt.get_mut(index) {
+            parcel.choice = Some(choice);
+        }
+        if !waiting {
+            self.tell(index);
+        }
+        let count = self.encoder.count();
+        if let Some(count) = count {
+            self.set_due(index, count);
+            if let Some(parcel) = self.belt.get(index)
+                && self.due.is_some_and(|due| parcel.due.is_before(due))
+            {
+                self.due = Some(parcel.due);
+            }
+        }
+    }
+
+    /// Makes the choice known, once.
+    pub(super) fn tell(&mut self, index: usize) {
+        let Some(parcel) = self.belt.get_mut(index) else {
+            return;
+        };
+        if parcel.choice == parcel.told {
+            return;
+        }
+        let first = parcel.told.is_none();
+        parcel.told = parcel.choice;
+        let Some(choice) = parcel.choice else { return };
+        let reason = match choice.why {
+            Why::Rule(rule) => parcel
+                .plan
+                .rules
+                .get(rule)
+                .map_or_else(String::new, |rule| rule.name.clone()),
+            Why::Overflow => String::from("overflow"),
+            Why::Hold => String::from("hold"),
+            Why::Cause(cause) => name(cause).to_owned(),
+        };
+        let (id, plan) = (parcel.id, parcel.plan.version.clone());
+        let doubtful = parcel.doubt.is_some();
+        if let Some(chute) = self.geometry().chute(choice.chute).map(|chute| chute.id) {
+            self.step(
+                id,
+                Step::Decided {
+                    chute,
+                    reason,
+                    plan,
+                },
+            );
+        }
+        if first && !doubtful {
+            let no_read = matches!(choice.why, Why::Cause(RejectCause::NoRead { .. }));
+            self.count_read(!no_read);
+        }
+    }
+
+    fn known(&self, parcel: &Parcel) -> Known {
+        if let Some(cause) = parcel.doubt {
+            // Only these say nothing against its identity and position.
+            let again = matches!(cause, RejectCause::Gap | RejectCause::FailedDivert);
+            return if again {
+                Known::Again(cause)
+            } else {
+                Known::Straight(cause)
+            };
+        }
+        if parcel.evidence.conflict() && !parcel.keyed {
+            return Known::Straight(RejectCause::MultiRead);
+        }
+        let complete = parcel.evidence.complete(|camera| self.camera_well(camera));
+        let no_read = RejectCause::NoRead {
+            reason: parcel.evidence.no_read(),
+        };
+        // A parcel that comes round is known by order and length alone: a reading of this lap
+        // has to confirm it.
+        if parcel.lap > 0 && !parcel.keyed && !parcel.evidence.fresh() {
+            return if complete {
+                Known::Again(no_read)
+            } else {
+                Known::Waiting(no_read)
+            };
+        }
+        match &parcel.resolution {
+            Some(Resolution::Sort { .. }) => parcel
+                .rule
+                .map_or(Known::Straight(RejectCause::NoRule), Known::Rule),
+            Some(Resolution::Hold { .. }) => Known::Hold,
+            Some(Resolution::Unknown) if complete => Known::Straight(RejectCause::NoDestination),
+            Some(Resolution::Unknown) => Known::Waiting(RejectCause::NoDestination),
+            None if parcel.evidence.usable() => Known::Waiting(RejectCause::Late),
+            None if complete => Known::Again(no_read),
+            None => Known::Waiting(no_read),
+        }
+    }
+
+    fn choose(&self, parcel: &Parcel, known: &Known) -> Choice {
+        match *known {
+            Known::Straight(cause) => self.straight(cause),
+            Known::Again(cause) | Known::Waiting(cause) => self.again(parcel, cause),
+            Known::Hold => {
+                let hold = parcel
+                    .plan
+                    .hold
+                    .and_then(|id| self.geometry().chute_index(id));
+                match hold {
+                    Some(chute) if self.can_go(parcel, chute) => Choice {
+                        chute,
+                        why: Why::Hold,
+                    },
+                    _ => self.straight(RejectCause::Hold),
+                }
+            }
+            Known::Rule(rule) => self.by_rule(parcel, rule),
+        }
+    }
+
+    fn straight(&self, cause: RejectCause) -> Choice {
+        Choice {
+            chute: self.geometry().reject,
+            why: Why::Cause(cause),
+        }
+    }
+
+    /// Another lap if the line has one and the parcel may take it, else the reject chute.
+    fn again(&self, parcel: &Parcel, cause: RejectCause) -> Choice {
+        let Some(chute) = self.geometry().recirculation else {
+            return self.straight(cause);
+        };
+        if parcel.lap >= self.topology.config().parcel.laps_max {
+            // A parcel that took every lap for one cause keeps that cause.
+            let cause = if parcel.lap == 0 {
+                cause
+            } else {
+                RejectCause::Laps
+            };
+            return self.straight(cause);
+        }
+        if self.can_go(parcel, chute) {
+            return Choice {
+                chute,
+                why: Why::Cause(cause),
+            };
+        }
+        self.straight(parcel.hindrance.unwrap_or(cause))
+    }
+
+    fn by_rule(&self, parcel: &Parcel, index: usize) -> Choice {
+        let Some(rule) = parcel.plan.rules.get(index) else {
+            return self.straight(RejectCause::NoRule);
+        };
+        let start = if rule.spread { parcel.turn } else { 0 };
+        let start = start.checked_rem(rule.chutes.len()).unwrap_or(0);
+        let turned = rule
+            .chutes
+            .iter()
+            .cycle()
+            .skip(start)
+            .take(rule.chutes.len());
+        let mut ready = false;
+        for id in turned {
+            let Some(chute) = self.geometry().chute_index(*id) else {
+                continue;
+            };
+            if chute == self.geometry().reject {
+                return self.straight(RejectCause::Plan);
+            }
+            if self.can_go(parcel, chute) {
+                return Choice {
+                    chute,
+                    why: self.why(chute, Why::Rule(index)),
+                };
+            }
+            ready |= self.chutes.takes(chute);
+        }
+        let overflow = parcel
+            .plan
+            .overflow
+            .and_then(|id| self.geometry().chute_index(id));
+        if let Some(chute) = overflow.filter(|chute| self.can_go(parcel, *chute)) {
+            return Choice {
+                chute,
+                why: self.why(chute, Why::Overflow),
+            };
+        }
+        let late = if ready {
+            RejectCause::Late
+        } else {
+            RejectCause::ChuteUnavailable
+        };
+        self.again(parcel, parcel.hindrance.unwrap_or(late))
+    }
+
+    /// A plan that names the recirculation sends a parcel round on purpose.
+    fn why(&self, chute: usize, why: Why) -> Why {
+        let kind = self.geometry().chute(chute).map(|chute| chute.kind);
+        if kind == Some(ChuteKind::Recirculation) {
+            Why::Cause(RejectCause::Plan)
+        } else {
+            why
+        }
+    }
+
+    /// True when the chute takes parcels and the parcel can still be diverted there.
+    fn can_go(&self, parcel: &Parcel, chute: usize) -> bool {
+        let Some((diverter, _)) = self.geometry().diverter_of(chute) else {
+            return false;
+        };
+        self.chutes.takes(chute)
+            && parcel.may_use(diverter)
+            && self
+                .encoder
+                .count()
+                .is_none_or(|count| self.reachable(parcel, diverter, count))
+    }
+
+    /// Count at which the parcel's stroke has to be sent.
+    pub(super) fn commit_at(&self, parcel: &Parcel) -> Option<Ticks> {
+        if parcel.stroke.is_some() {
+            return None;
+        }
+        let (diverter, _) = self.geometry().diverter_of(parcel.choice?.chute)?;
+        self.commit_position(parcel, diverter)
+    }
+}
+
+/// One word for a cause, as in the serialized form.
+fn name(cause: RejectCause) -> &'static str {
+    match cause {
+        RejectCause::NoRead { .. } => "no_read",
+        RejectCause::MultiRead => "multi_read",
+        RejectCause::NoDestination => "no_destination",
+        RejectCause::NoRule => "no_rule",
+        RejectCause::Hold => "hold",
+        RejectCause::Gap => "gap",
+        RejectCause::TooLong => "too_long",
+        RejectCause::TooShort => "too_short",
+        RejectCause::ChuteUnavailable => "chute_unavailable",
+        RejectCause::Late => "late",
+        RejectCause::Conflict => "conflict",
+        RejectCause::Refused => "refused",
+        RejectCause::Uncertain => "uncertain",
+        RejectCause::Unexpected => "unexpected",
+        RejectCause::NodeDown => "node_down",
+        RejectCause::Restart => "restart",
+        RejectCause::Stop => "stop",
+        RejectCause::FailedDivert => "failed_divert",
+        RejectCause::Laps => "laps",
+        RejectCause::Plan => "plan",
+    }
+}

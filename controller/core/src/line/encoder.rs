@@ -1,0 +1,328 @@
+//! Is the encoder's count to be believed? Steps beyond the drive's speed, travel backwards and
+//! a count that stands while parcels pass photo-eyes all mean that no stroke may rest on it.
+
+use crate::topology::Geometry;
+use crate::{EyeId, LineTime, Ticks};
+
+/// Share of the nominal speed a belt may reach, in percent.
+const SPEED_PERCENT_MAX: i64 = 130;
+/// A count that stands this long while parcels pass two photo-eyes has stalled.
+const STALL_MS: u64 = 250;
+/// A plausible count for this long is believed again.
+const RECOVERY_MS: u64 = 2_000;
+/// Time over which speed is measured.
+const SPEED_MS: u64 = 200;
+
+/// What a new count says about the encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// As before.
+    Same,
+    /// It is not to be believed from here on.
+    Suspect,
+    /// It is believed again.
+    Recovered,
+}
+
+/// The belt's count and what is known of its truth.
+#[derive(Debug)]
+pub(super) struct Encoder {
+    /// Ticks per second at nominal speed.
+    nominal: i64,
+    /// Ticks within which edges may arrive out of order.
+    delivery: i32,
+    count: Option<Ticks>,
+    latched: Option<(LineTime, Ticks)>,
+    moved_at: LineTime,
+    suspect_since: Option<LineTime>,
+    last_edge: Option<(EyeId, Ticks, LineTime)>,
+    speed_base: Option<(LineTime, Ticks)>,
+    speed: i64,
+    /// Travel that the last speed makes likely and that no count has shown yet: a count that was
+    /// handled late is followed by a step that is no jump.
+    lag: i64,
+}
+
+impl Encoder {
+    pub(super) fn new(geometry: &Geometry) -> Self {
+        Self {
+            nominal: i64::from(geometry.speed),
+            delivery: geometry.delivery,
+            count: None,
+            latched: None,
+            moved_at: LineTime::default(),
+            suspect_since: None,
+            last_edge: None,
+            speed_base: None,
+            speed: 0,
+            lag: 0,
+        }
+    }
+
+    /// Newest count known.
+    pub(super) const fn count(&self) -> Option<Ticks> {
+        self.count
+    }
+
+    pub(super) const fn suspect(&self) -> bool {
+        self.suspect_since.is_some()
+    }
+
+    /// When the count last moved.
+    pub(super) const fn moved_at(&self) -> LineTime {
+        self.moved_at
+    }
+
+    pub(super) const fn ticks_per_s(&self) -> i64 {
+        self.speed
+    }
+
+    /// Farthest the belt can have moved since `then`.
+    pub(super) fn reach(&self, then: LineTime, now: LineTime) -> i32 {
+        let ms = i64::try_from(now.since(then) / 1_000).unwrap_or(i64::MAX);
+        let most = self
+            .nominal
+            .saturating_mul(SPEED_PERCENT_MAX)
+            .saturating_mul(ms)
+            / 100_000;
+        i32::try_from(most)
+            .unwrap_or(i32::MAX)
+            .saturating_add(self.delivery.saturating_mul(2))
+    }
+
+    /// A count latched at `now`.
+    pub(super) fn belt(&mut self, now: LineTime, at: Ticks) -> Verdict {
+        let Some((then, before)) = self.latched.replace((now, at)) else {
+            self.begin(now, at);
+            return Verdict::Same;
+        };
+        let travel = at.signed_since(before);
+        if travel != 0 {
+            self.moved_at = now;
+        }
+        let allowed = i64::from(self.reach(then, now)).saturating_add(self.lag);
+        self.count_lag(i64::from(travel), now.since(then));
+        self.measure_speed(now, at);
+        if travel < 0 || i64::from(travel) > allowed {
+            self.count = Some(at);
+            return self.distrust(now);
+        }
+        self.forward(at);
+        let back = self
+            .suspect_since
+            .is_some_and(|since| since.after_ms(RECOVERY_MS) <= now);
+        if back && travel > 0 {
+            self.suspect_since = None;
+            return Verdict::Recovered;
+        }
+        Verdict::Same
+    }
+
+    /// An edge stamped `at` came at `now`.
+    pub(super) fn edge(&mut self, now: LineTime, eye: EyeId, at: Ticks) -> Verdict {
+        let Some((then, latched)) = self.latched else {
+            self.begin(now, at);
+            return Verdict::Same;
+        };
+        let allowed = i64::from(self.reach(then, now)).saturating_add(self.lag);
+        if i64::from(at.signed_since(latched)) > allowed {
+            return self.distrust(now);
+        }
+        self.forward(at);
+        let stalled = self.last_edge.is_some_and(|(other, count, since)| {
+            other != eye
+                && count == at
+                && since.after_ms(STALL_MS) <= now
+                && self.moved_at.after_ms(STALL_MS) <= now
+        });
+        if self.last_edge.is_none_or(|(_, count, _)| count != at) {
+            self.last_edge = Some((eye, at, now));
+        }
+        if stalled {
+            self.distrust(now)
+        } else {
+            Verdict::Same
+        }
+    }
+
+    /// True when a node that answers again with `at` can have gone on counting from before.
+    pub(super) fn continues(&self, now: LineTime, at: Ticks) -> bool {
+        let Some((then, before)) = self.latched else {
+            return true;
+        };
+        let travel = at.signed_since(before);
+        travel >= 0 && travel <= self.reach(then, now)
+    }
+
+    /// Travel since the last count, by time and the last speed; `None` when the time is unknown.
+    pub(super) fn likely_travel(&self, now: LineTime) -> Option<i32> {
+        let (then, _) = self.latched.filter(|_| self.speed_base.is_some())?;
+        let us = i64::try_from(now.since(then)).ok()?;
+        i32::try_from(self.speed.saturating_mul(us) / 1_000_000).ok()
+    }
+
+    /// Counting goes on from `at`, whatever was before. The newest count stays where it is when
+    /// edges from before may still come.
+    pub(super) fn rebase(&mut self, now: LineTime, at: Ticks, keep: bool) {
+        if !keep || self.count.is_none() {
+            self.count = Some(at);
+        }
+        self.latched = Some((now, at));
+        self.last_edge = None;
+        self.speed_base = None;
+    }
+
+    /// The time between two lives of the controller is not known: any forward travel is possible.
+    pub(super) fn forget_time(&mut self) {
+        self.latched = self.latched.map(|(_, at)| (LineTime::default(), at));
+        self.speed_base = None;
+    }
+
+    fn begin(&mut self, now: LineTime, at: Ticks) {
+        self.latched = Some((now, at));
+        self.count = Some(at);
+        self.moved_at = now;
+    }
+
+    fn forward(&mut self, at: Ticks) {
+        if self.count.is_none_or(|count| count.is_before(at)) {
+            self.count = Some(at);
+        }
+    }
+
+    fn distrust(&mut self, now: LineTime) -> Verdict {
+        let first = self.suspect_since.replace(now).is_none();
+        if first {
+            Verdict::Suspect
+        } else {
+            Verdict::Same
+        }
+    }
+
+    /// Keeps account of travel that is owed: it grows when a count comes late, is paid back by the
+    /// step that follows, and is forgotten within a second, as the belt may simply stand.
+    fn count_lag(&mut self, travel: i64, us: u64) {
+        let us = i64::try_from(us).unwrap_or(i64::MAX);
+        let likely = self.speed.saturating_mul(us) / 1_000_000;
+        let forgotten = self.lag.saturating_mul(us.min(1_000_000)) / 1_000_000;
+        let lag = self.lag.saturating_sub(forgotten).saturating_add(likely);
+        self.lag = lag.saturating_sub(travel).clamp(0, self.nominal);
+    }
+
+    fn measure_speed(&mut self, now: LineTime, at: Ticks) {
+        let Some((then, before)) = self.speed_base else {
+            self.speed_base = Some((now, at));
+            return;
+        };
+        let us = now.since(then);
+        if us >= SPEED_MS.saturating_mul(1_000) {
+            let ticks = i64::from(at.signed_since(before)).saturating_mul(1_000_000);
+            let most = self.nominal.saturating_mul(SPEED_PERCENT_MAX) / 100;
+            let speed = ticks
+                .checked_div(i64::try_from(us).unwrap_or(i64::MAX))
+                .unwrap_or(0);
+            self.speed = speed.clamp(0, most);
+            self.speed_base = Some((now, at));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encoder() -> Encoder {
+        Encoder {
+            nominal: 1_500,
+            delivery: 150,
+            count: None,
+            latched: None,
+            moved_at: LineTime::default(),
+            suspect_since: None,
+            last_edge: None,
+            speed_base: None,
+            speed: 0,
+            lag: 0,
+        }
+    }
+
+    /// Counts as (milliseconds, ticks) after a second of steady travel; the last verdict.
+    fn after_a_second(steps: &[(u64, u32)]) -> (Verdict, Encoder) {
+        let mut encoder = encoder();
+        for step in 0..=100_u32 {
+            let now = LineTime(u64::from(step).saturating_mul(10_000));
+            let at = Ticks(step.saturating_mul(15).wrapping_sub(700));
+            assert_eq!(encoder.belt(now, at), Verdict::Same);
+        }
+        let mut last = Verdict::Same;
+        for (ms, ticks) in steps {
+            let now = LineTime(1_000_000).after_ms(*ms);
+            last = encoder.belt(now, Ticks(ticks.wrapping_add(800)));
+        }
+        (last, encoder)
+    }
+
+    #[test]
+    fn steps_beyond_the_drive_are_not_believed() {
+        assert_eq!(after_a_second(&[(10, 15)]).0, Verdict::Same);
+        assert_eq!(after_a_second(&[(10, 319)]).0, Verdict::Same);
+        assert_eq!(after_a_second(&[(10, 320)]).0, Verdict::Suspect);
+        assert_eq!(
+            after_a_second(&[(10, u32::MAX)]).0,
+            Verdict::Suspect,
+            "backwards"
+        );
+        assert_eq!(after_a_second(&[]).1.ticks_per_s(), 1_500);
+    }
+
+    #[test]
+    fn a_count_handled_late_makes_no_jump_of_the_next() {
+        assert_eq!(after_a_second(&[(600, 30), (610, 915)]).0, Verdict::Same);
+        assert_eq!(
+            after_a_second(&[(600, 30), (610, 1_400)]).0,
+            Verdict::Suspect
+        );
+    }
+
+    #[test]
+    fn a_standing_belt_earns_no_credit() {
+        let stands: Vec<(u64, u32)> = (1..=50)
+            .map(|step: u64| (step.saturating_mul(100), 0))
+            .collect();
+        let (_, mut encoder) = after_a_second(&stands);
+        let now = LineTime(1_000_000).after_ms(5_010);
+        assert_eq!(encoder.belt(now, Ticks(1_200)), Verdict::Suspect);
+    }
+
+    #[test]
+    fn doubt_ends_after_two_good_seconds() {
+        let (_, mut encoder) = after_a_second(&[(10, 2_000)]);
+        assert!(encoder.suspect());
+        let mut verdict = Verdict::Same;
+        for step in 1..=200_u32 {
+            let now = LineTime(1_010_000).after_ms(u64::from(step).saturating_mul(10));
+            verdict = encoder.belt(
+                now,
+                Ticks(2_800_u32.saturating_add(step.saturating_mul(15))),
+            );
+        }
+        assert_eq!((verdict, encoder.suspect()), (Verdict::Recovered, false));
+    }
+
+    #[test]
+    fn edges_at_two_eyes_on_a_standing_count_are_a_stall() {
+        let (_, mut encoder) = after_a_second(&[(10, 15)]);
+        let later = LineTime(1_010_000).after_ms(300);
+        let at = Ticks(815);
+        assert_eq!(
+            encoder.edge(LineTime(1_010_000), EyeId(1), at),
+            Verdict::Same
+        );
+        assert_eq!(
+            encoder.edge(later, EyeId(1), at),
+            Verdict::Same,
+            "one eye only"
+        );
+        assert_eq!(encoder.edge(later, EyeId(2), at), Verdict::Suspect);
+    }
+}

@@ -1,0 +1,152 @@
+//! From frames to a destination: readings, the shell's answers, and what people key in.
+
+use super::Line;
+use super::evidence::Added;
+use super::parcel::Parcel;
+use crate::{
+    Action, AlarmKind, CameraId, Destination, ParcelId, PlanMatch, Reading, Resolution, Step,
+    TriggerId,
+};
+
+impl Parcel {
+    /// Finds the rule of its plan, and takes a turn if the rule spreads.
+    pub(super) fn match_rule(&mut self, turns: &mut [usize]) {
+        self.rule = None;
+        let Some(Resolution::Sort {
+            destination, hop, ..
+        }) = &self.resolution
+        else {
+            return;
+        };
+        let wanted = PlanMatch {
+            destination,
+            hop: hop.as_deref(),
+        };
+        self.rule = self
+            .plan
+            .rules
+            .iter()
+            .position(|rule| rule.matches(&wanted));
+        if let Some(turn) = self.rule.and_then(|rule| turns.get_mut(rule)) {
+            self.turn = *turn;
+            *turn = turn.wrapping_add(1);
+        }
+    }
+}
+
+impl Line {
+    /// A frame was read. Its trigger alone says whose it is, never the time it comes.
+    pub(super) fn read(&mut self, camera: CameraId, trigger: TriggerId, reading: &Reading) {
+        let blank = reading.codes.is_empty() && reading.destination.is_none();
+        let counters = &mut self.counters;
+        let counter = if blank {
+            &mut counters.frames_no_read
+        } else {
+            &mut counters.frames_read
+        };
+        *counter = counter.saturating_add(1);
+        let owner = self
+            .belt
+            .iter()
+            .position(|parcel| parcel.evidence.owns(camera, trigger));
+        let Some(index) = owner else { return };
+        let Some(parcel) = self.belt.get_mut(index) else {
+            return;
+        };
+        let (id, late) = (parcel.id, parcel.stroke.is_some());
+        let added = if late {
+            Added::Nothing
+        } else {
+            parcel.evidence.add(camera, trigger, reading)
+        };
+        let fused = (added == Added::News).then(|| parcel.evidence.reading().clone());
+        self.step(
+            id,
+            Step::Read {
+                camera,
+                trigger,
+                reading: reading.clone(),
+                late,
+            },
+        );
+        if let Some(reading) = fused {
+            self.act(Action::Resolve {
+                parcel: id,
+                reading,
+            });
+        }
+        self.decide(index);
+        self.wake();
+    }
+
+    /// The shell has looked a parcel up. An answer that is late is kept for the next lap.
+    pub(super) fn resolved(&mut self, id: ParcelId, resolution: &Resolution) {
+        let turns = &mut self.turns;
+        let mut all = self.belt.iter_mut().chain(&mut self.returning);
+        let Some(parcel) = all.find(|parcel| parcel.id == id) else {
+            return;
+        };
+        if parcel.keyed {
+            return;
+        }
+        parcel.resolution = Some(resolution.clone());
+        if parcel.stroke.is_none() {
+            parcel.match_rule(turns);
+        }
+        let (destination, hop, why) = match resolution {
+            Resolution::Sort {
+                destination,
+                hop,
+                why,
+            } => (Some(destination.clone()), hop.clone(), why.clone()),
+            Resolution::Hold { reason } => (None, None, reason.clone()),
+            Resolution::Unknown => (None, None, String::from("unknown")),
+        };
+        self.step(
+            id,
+            Step::Resolved {
+                destination,
+                hop,
+                why,
+            },
+        );
+        if let Some(index) = self.find(id) {
+            self.decide(index);
+        }
+        self.wake();
+    }
+
+    /// A person has keyed a destination in; it stands above every reading.
+    pub(super) fn key(&mut self, id: ParcelId, destination: &Destination) {
+        let keyed = Resolution::Sort {
+            destination: destination.clone(),
+            hop: None,
+            why: String::from("keyed"),
+        };
+        self.resolved(id, &keyed);
+        let mut all = self.belt.iter_mut().chain(&mut self.returning);
+        if let Some(parcel) = all.find(|parcel| parcel.id == id) {
+            parcel.keyed = true;
+        }
+        if let Some(index) = self.find(id) {
+            self.decide(index);
+        }
+    }
+
+    /// A camera is well or not. One that is not is no longer waited for.
+    pub(super) fn camera(&mut self, camera: CameraId, healthy: bool) {
+        self.alarm(AlarmKind::Camera { camera }, !healthy);
+        for index in 0..self.belt.len() {
+            self.decide(index);
+        }
+        self.wake();
+    }
+
+    /// True while a camera's frames are waited for.
+    pub(super) fn camera_well(&self, camera: CameraId) -> bool {
+        !self
+            .alarms
+            .raised()
+            .any(|kind| kind == AlarmKind::Camera { camera })
+    }
+}

@@ -1,0 +1,319 @@
+//! Geometry of one stroke: when it must be out, and what it must not touch.
+//!
+//! A parcel is diverted when the diverter is fully out as its middle passes. It should be out
+//! before the parcel reaches the mechanism; a parcel close ahead may put that off, but never
+//! beyond the moment the middle needs. Nothing else may be over the mechanism while it moves or is
+//! out. Every distance is widened by the uncertainty of the positions it rests on.
+
+use std::collections::VecDeque;
+
+use crate::topology::DiverterSpec;
+use crate::{RejectCause, Seq, Ticks};
+
+/// Strokes remembered per machine: those in the node's queue and the one under way. At the
+/// smallest pitch more than this cannot be ahead within the command distance.
+const BUSY_MAX: usize = 8;
+
+/// A parcel's place on the belt, as a stroke sees it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Body {
+    /// Count at which the leading edge reaches the diverter's position.
+    pub(super) leading: Ticks,
+    /// Length; the longest possible if it is not known.
+    pub(super) length: i32,
+    /// How far it may be from there, either way.
+    pub(super) tolerance: i32,
+}
+
+/// What surrounds a parcel at a diverter.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Surroundings {
+    /// The parcel ahead.
+    pub(super) ahead: Option<Body>,
+    /// The parcel behind.
+    pub(super) behind: Option<Body>,
+    /// Count from which the machine is free.
+    pub(super) free: Option<Ticks>,
+    /// Earliest count a command can still be executed at.
+    pub(super) earliest: Ticks,
+}
+
+/// A stroke that fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Slot {
+    pub(super) fire_at: Ticks,
+    pub(super) hold: u16,
+}
+
+/// Count at which the output goes on when nothing is in the way: fully out before the parcel
+/// reaches the mechanism.
+pub(super) fn wanted(diverter: &DiverterSpec, parcel: Body, margin: i32) -> Ticks {
+    parcel
+        .leading
+        .offset(back(diverter.half_body))
+        .offset(back(parcel.tolerance))
+        .offset(back(diverter.extend))
+        .offset(back(margin))
+}
+
+/// Finds the stroke for a parcel.
+///
+/// # Errors
+/// `Late` when the command can no longer be in time, `Conflict` when the machine is busy, `Gap`
+/// when a neighbor is too near, `Uncertain` when it is too near only because positions are
+/// uncertain.
+pub(super) fn fit(
+    diverter: &DiverterSpec,
+    parcel: Body,
+    around: &Surroundings,
+    margin: i32,
+) -> Result<Slot, RejectCause> {
+    let middle = parcel.leading.offset(parcel.length / 2);
+    let reach = parcel.tolerance.saturating_add(margin);
+    let latest = middle.offset(back(reach)).offset(back(diverter.extend));
+    let passed = around
+        .ahead
+        .map(|ahead| clear_of(diverter, ahead, ahead.tolerance));
+    let mut fire_at = wanted(diverter, parcel, margin);
+    let limits = [
+        (passed, None),
+        (around.free, Some(RejectCause::Conflict)),
+        (Some(around.earliest), Some(RejectCause::Late)),
+    ];
+    for (limit, cause) in limits {
+        let Some(limit) = limit else { continue };
+        if latest.is_before(limit) {
+            return Err(cause.unwrap_or_else(|| gap_or_doubt(diverter, parcel, around, margin)));
+        }
+        if fire_at.is_before(limit) {
+            fire_at = limit;
+        }
+    }
+    let needed = middle.offset(reach);
+    let mut off = parcel
+        .leading
+        .offset(parcel.length)
+        .offset(parcel.tolerance);
+    if off.is_before(needed) {
+        off = needed;
+    }
+    if let Some(behind) = around.behind {
+        let back_by = arrives(diverter, behind, behind.tolerance).offset(back(diverter.retract));
+        if back_by.is_before(needed) {
+            return Err(gap_or_doubt(diverter, parcel, around, margin));
+        }
+        // Leaves room for the follower's own stroke where that costs this one nothing.
+        let polite = back_by.offset(back(diverter.extend)).offset(back(margin));
+        let target = if polite.is_before(needed) {
+            needed
+        } else {
+            polite
+        };
+        if target.is_before(off) {
+            off = target;
+        }
+    }
+    let hold = u16::try_from(off.signed_since(fire_at)).or(Err(RejectCause::Conflict))?;
+    Ok(Slot { fire_at, hold })
+}
+
+/// Count from which a parcel's trailing edge has left the mechanism.
+fn clear_of(diverter: &DiverterSpec, parcel: Body, tolerance: i32) -> Ticks {
+    parcel
+        .leading
+        .offset(parcel.length)
+        .offset(diverter.half_body)
+        .offset(tolerance)
+}
+
+/// Count at which a parcel's leading edge reaches the mechanism.
+fn arrives(diverter: &DiverterSpec, parcel: Body, tolerance: i32) -> Ticks {
+    parcel
+        .leading
+        .offset(back(diverter.half_body))
+        .offset(back(tolerance))
+}
+
+/// `Uncertain` when the neighbors would be far enough if every position were exact.
+fn gap_or_doubt(
+    diverter: &DiverterSpec,
+    parcel: Body,
+    around: &Surroundings,
+    margin: i32,
+) -> RejectCause {
+    let middle = parcel.leading.offset(parcel.length / 2);
+    let latest = middle.offset(back(margin)).offset(back(diverter.extend));
+    let needed = middle.offset(margin).offset(diverter.retract);
+    let near_ahead = around
+        .ahead
+        .is_some_and(|ahead| latest.is_before(clear_of(diverter, ahead, 0)));
+    let near_behind = around
+        .behind
+        .is_some_and(|behind| arrives(diverter, behind, 0).is_before(needed));
+    if near_ahead || near_behind {
+        RejectCause::Gap
+    } else {
+        RejectCause::Uncertain
+    }
+}
+
+fn back(ticks: i32) -> i32 {
+    ticks.saturating_neg()
+}
+
+/// Strokes of one machine, both sides.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Machine {
+    busy: VecDeque<(Seq, Ticks)>,
+}
+
+impl Machine {
+    /// Count from which the machine is free again; `None` when it is.
+    pub(super) fn free(&self) -> Option<Ticks> {
+        self.busy
+            .iter()
+            .map(|(_, until)| *until)
+            .reduce(|a, b| if a.is_before(b) { b } else { a })
+    }
+
+    /// Room for one more stroke.
+    pub(super) fn has_room(&self) -> bool {
+        self.busy.len() < BUSY_MAX
+    }
+
+    /// Occupies the machine until it is fully back at `until`.
+    pub(super) fn occupy(&mut self, seq: Seq, until: Ticks) {
+        self.busy.push_back((seq, until));
+    }
+
+    /// A stroke will not take place, or is over.
+    pub(super) fn release(&mut self, seq: Seq) {
+        self.busy.retain(|(other, _)| *other != seq);
+    }
+
+    /// Forgets strokes that are over at `count`.
+    pub(super) fn expire(&mut self, count: Ticks) {
+        self.busy.retain(|(_, until)| count.is_before(*until));
+    }
+
+    /// The node has emptied its queue.
+    pub(super) fn clear(&mut self) {
+        self.busy.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::DiverterId;
+
+    const DIVERTER: DiverterSpec = DiverterSpec {
+        id: DiverterId(0),
+        position: 4_000,
+        half_body: 150,
+        extend: 150,
+        retract: 150,
+        hold_ms_max: 1_200,
+        machine: 0,
+    };
+
+    fn body(leading: u32, length: i32) -> Body {
+        Body {
+            leading: Ticks(leading),
+            length,
+            tolerance: 10,
+        }
+    }
+
+    fn around(ahead: Option<Body>, behind: Option<Body>) -> Surroundings {
+        Surroundings {
+            ahead,
+            behind,
+            free: None,
+            earliest: Ticks(0),
+        }
+    }
+
+    fn check(ahead: Option<Body>, behind: Option<Body>, expected: Result<(u32, u16), RejectCause>) {
+        let found = fit(&DIVERTER, body(10_000, 300), &around(ahead, behind), 15);
+        let found = found.map(|slot| (slot.fire_at.0, slot.hold));
+        assert_eq!(found, expected, "{ahead:?} {behind:?}");
+    }
+
+    #[test]
+    fn alone_it_is_out_before_the_parcel_comes_and_until_it_has_passed() {
+        // 10,000 - 150 body - 150 extend - 10 tolerance - 15 margin; off at 10,310.
+        check(None, None, Ok((9_675, 635)));
+    }
+
+    #[test]
+    fn neighbors_shorten_or_forbid_it() {
+        let ahead = |gap: u32| Some(body(9_700_u32.saturating_sub(gap), 300));
+        let behind = |gap: u32| Some(body(10_300_u32.saturating_add(gap), 300));
+        check(ahead(600), None, Ok((9_675, 635)));
+        check(ahead(400), None, Ok((9_760, 550)));
+        check(ahead(350), None, Ok((9_810, 500)));
+        check(ahead(300), None, Ok((9_860, 450)));
+        check(ahead(185), None, Ok((9_975, 335)));
+        check(ahead(184), None, Err(RejectCause::Uncertain));
+        check(ahead(164), None, Err(RejectCause::Gap));
+        check(None, behind(600), Ok((9_675, 635)));
+        check(None, behind(400), Ok((9_675, 550)));
+        check(None, behind(350), Ok((9_675, 500)));
+        check(None, behind(185), Ok((9_675, 500)));
+        check(None, behind(150), Err(RejectCause::Gap));
+    }
+
+    #[test]
+    fn uncertainty_is_named_when_it_alone_is_in_the_way() {
+        let wide = Body {
+            tolerance: 300,
+            ..body(9_300, 300)
+        };
+        check(Some(wide), None, Err(RejectCause::Uncertain));
+    }
+
+    #[test]
+    fn busy_or_late() {
+        let free = Surroundings {
+            free: Some(Ticks(9_976)),
+            ..around(None, None)
+        };
+        assert_eq!(
+            fit(&DIVERTER, body(10_000, 300), &free, 15),
+            Err(RejectCause::Conflict)
+        );
+        let late = Surroundings {
+            earliest: Ticks(9_976),
+            ..around(None, None)
+        };
+        assert_eq!(
+            fit(&DIVERTER, body(10_000, 300), &late, 15),
+            Err(RejectCause::Late)
+        );
+        let just = Surroundings {
+            earliest: Ticks(9_975),
+            ..around(None, None)
+        };
+        let slot = fit(&DIVERTER, body(10_000, 300), &just, 15);
+        assert_eq!(
+            slot,
+            Ok(Slot {
+                fire_at: Ticks(9_975),
+                hold: 335
+            })
+        );
+    }
+
+    #[test]
+    fn a_machine_remembers_its_strokes() {
+        let mut machine = Machine::default();
+        machine.occupy(Seq(1), Ticks(10));
+        machine.occupy(Seq(2), Ticks(u32::MAX));
+        assert_eq!(machine.free(), Some(Ticks(10)), "later across the wrap");
+        machine.release(Seq(1));
+        assert_eq!(machine.free(), Some(Ticks(u32::MAX)));
+        machine.expire(Ticks(0));
+        assert_eq!(machine.free(), None);
+    }
+}

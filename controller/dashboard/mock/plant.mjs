@@ -1,0 +1,331 @@
+// A line that only exists on the screen: parcels move by the clock, chutes fill, faults come on
+// request. It plays the service's side of the HTTP API for development and for tests of the page;
+// it proves nothing about sorting.
+
+const COUNTRIES = ["DE", "FR", "PL", "ES", "IT", "NL", "GB", "US", "JP", "AU", "BR", "CA"];
+const HOSTILE = [
+  '<script>document.title="owned"</script>',
+  '<img src=x onerror="document.title=\'owned\'">',
+  "\u202Egnirts elitsoh\u202C",
+  "\u0000\u0007\u001b[31mred\u001b[0m",
+  "A".repeat(10_000),
+  "ぁ゙" + "\u0301".repeat(200),
+];
+
+/** A small generator of repeatable random numbers. */
+function random(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+export class Plant {
+  constructor(topology, { seed = 1, hostile = false, gapMm = 1320, calm = false } = {}) {
+    this.topology = topology;
+    this.random = random(seed);
+    this.hostile = hostile;
+    this.gapMm = gapMm;
+    this.calm = calm;
+    this.seq = 1;
+    this.ticks = 0;
+    this.speed = topology.belt.speed_mm_per_s;
+    this.state = "Execute";
+    this.node = "up";
+    this.parcels = [];
+    this.readings = [];
+    this.alarms = new Map();
+    this.nextParcel = 48_120;
+    this.nextReading = 1;
+    this.untilNext = 0;
+    this.totals = { inducted: 0, sorted: 0, rejected: 0, lost: 0, missort: 0, recirculations: 0, no_read: 0 };
+    this.induced = [];
+    this.now = Date.now();
+    this.chutes = topology.chute.map((c) => ({
+      id: c.id,
+      name: c.name,
+      kind: c.kind,
+      state: "ready",
+      count: 0,
+      serves: this.serves(c),
+      last: null,
+    }));
+    this.cameras = topology.camera.map((c) => ({
+      id: c.id,
+      name: c.name,
+      healthy: true,
+      frames: 0,
+      read_ms_p50: 21.4 + c.id * 3,
+    }));
+  }
+
+  serves(chute) {
+    if (chute.kind !== "sort") return null;
+    if (this.hostile) return HOSTILE[chute.id % HOSTILE.length];
+    if (chute.id === 12) return "Overflow";
+    const country = COUNTRIES[(chute.id - 1) % COUNTRIES.length];
+    return chute.id === 1 ? "DE 0-3" : chute.id === 2 ? "DE 4-9" : country;
+  }
+
+  chute(id) {
+    return this.chutes.find((c) => c.id === id);
+  }
+
+  raise(kind, id, priority, text, consequence, remedy) {
+    const key = id === null ? kind : `${kind}-${id}`;
+    if (this.alarms.has(key)) return;
+    this.alarms.set(key, {
+      id: key,
+      kind,
+      priority,
+      text,
+      consequence,
+      remedy,
+      since: new Date(this.now).toISOString(),
+      acknowledged: false,
+    });
+  }
+
+  clear(key) {
+    this.alarms.delete(key);
+  }
+
+  /** Moves everything on by `ms`. */
+  advance(ms) {
+    this.now += ms;
+    const mm = (this.speed * ms) / 1000;
+    this.ticks = (this.ticks + Math.round(mm)) >>> 0;
+    this.untilNext -= mm;
+    if (this.speed > 0 && this.untilNext <= 0) this.induct();
+    for (const parcel of this.parcels) this.move(parcel, mm);
+    this.parcels = this.parcels.filter((p) => !p.gone);
+    while (this.induced.length > 0 && this.now - this.induced[0] > 60_000) this.induced.shift();
+  }
+
+  induct() {
+    const length = 160 + Math.floor(this.random() * 420);
+    this.untilNext += Math.max(length + 380, this.gapMm * (0.6 + 0.8 * this.random()));
+    this.totals.inducted += 1;
+    this.induced.push(this.now);
+    this.parcels.push({
+      id: this.nextParcel++,
+      position: 0,
+      length,
+      chute: null,
+      committed: false,
+      lap: 0,
+      destination: null,
+      status: "tracked",
+      read: false,
+    });
+  }
+
+  move(parcel, mm) {
+    parcel.position += mm;
+    const { belt } = this.topology;
+    if (!parcel.read && parcel.position > 1500 && !parcel.looping) this.read(parcel);
+    const diverter = this.topology.diverter.find((d) => d.chute === parcel.chute);
+    if (diverter && parcel.position > diverter.position_mm - 900) this.commit(parcel);
+    const middle = parcel.position - parcel.length / 2;
+    const at = diverter && parcel.committed ? diverter.position_mm : belt.length_mm;
+    if (parcel.looping) {
+      if (middle > at + belt.recirculation_mm) this.nextLap(parcel);
+    } else if (middle > at + 450) {
+      this.arrive(parcel);
+    }
+  }
+
+  commit(parcel) {
+    if (parcel.committed) return;
+    // Decided anew as long as it can be: a full chute is not used.
+    if (this.chute(parcel.chute).state !== "ready") {
+      const loop = this.chutes.find((c) => c.kind === "recirculation");
+      parcel.chute = loop && parcel.lap < 2 ? loop.id : this.reject().id;
+      return;
+    }
+    parcel.committed = true;
+  }
+
+  reject() {
+    return this.chutes.find((c) => c.kind === "reject");
+  }
+
+  nextLap(parcel) {
+    Object.assign(parcel, { position: 0, lap: parcel.lap + 1, committed: false, looping: false, read: false });
+    parcel.chute = null;
+  }
+
+  arrive(parcel) {
+    const chute = this.chute(parcel.committed ? parcel.chute : this.reject().id);
+    chute.count += 1;
+    chute.last = new Date(this.now).toISOString();
+    if (chute.kind === "recirculation") {
+      this.totals.recirculations += 1;
+      parcel.looping = true;
+      return;
+    }
+    this.totals[chute.kind === "reject" ? "rejected" : "sorted"] += 1;
+    parcel.gone = true;
+    const capacity = this.topology.chute.find((c) => c.id === chute.id).capacity_parcels;
+    if (!this.calm && capacity > 0 && chute.count >= capacity) this.fill(chute.id);
+  }
+
+  fill(id) {
+    this.chute(id).state = "full";
+    this.raise(
+      "chute_full",
+      id,
+      "medium",
+      `${this.chute(id).name} is full`,
+      "Its parcels take another lap on the recirculation conveyor or are rejected.",
+      "Change the bag, then press Emptied.",
+    );
+  }
+
+  read(parcel) {
+    parcel.read = true;
+    const sortable = this.chutes.filter((c) => c.kind === "sort");
+    const failed = this.random() < (this.calm ? 0 : 0.03);
+    const chute = sortable[Math.floor(this.random() * sortable.length)];
+    const post = String(10_000 + Math.floor(this.random() * 89_999));
+    const country = COUNTRIES[(chute.id - 1) % COUNTRIES.length];
+    if (failed) {
+      this.totals.no_read += 1;
+      parcel.chute = this.reject().id;
+    } else {
+      parcel.destination = this.hostile ? HOSTILE[parcel.id % HOSTILE.length] : `${country} ${post}`;
+      parcel.chute = chute.id;
+    }
+    if (!this.calm && this.random() < 0.02) parcel.status = "uncertain";
+    for (const camera of this.cameras) {
+      if (!camera.healthy) continue;
+      camera.frames += 1;
+      if (camera.id === 0 || this.random() < 0.3) this.addReading(parcel, camera, failed);
+    }
+  }
+
+  addReading(parcel, camera, failed) {
+    const id = this.nextReading++;
+    const value = `RR${String(400_000_000 + parcel.id)}DE`;
+    this.readings.unshift({
+      id,
+      parcel: parcel.id,
+      camera: camera.id,
+      at: new Date(this.now).toISOString(),
+      image: `/api/v1/frames/${id}.jpg`,
+      codes: failed ? [] : [{ kind: "s10", value: this.hostile ? HOSTILE[id % HOSTILE.length] : value }],
+      destination: failed ? null : parcel.destination,
+      no_read: failed ? ["nothing_found", "bad_image", "no_identifier"][id % 3] : null,
+      elapsed_ms: 15 + Math.floor(this.random() * 20),
+    });
+    this.readings.length = Math.min(this.readings.length, 64);
+  }
+
+  /** Operator commands and faults on request. */
+  command(body) {
+    const chute = this.chute(body.chute);
+    if (body.command === "empty_chute" && chute) {
+      chute.count = 0;
+      if (chute.state === "full") chute.state = "ready";
+      this.clear(`chute_full-${chute.id}`);
+      return true;
+    }
+    if (body.command === "enable_chute" && chute) {
+      chute.state = body.enabled ? "ready" : "disabled";
+      return true;
+    }
+    if (body.command === "reset") {
+      this.run();
+      return true;
+    }
+    return false;
+  }
+
+  run() {
+    this.state = "Execute";
+    this.speed = this.topology.belt.speed_mm_per_s;
+    this.node = "up";
+    for (const camera of this.cameras) camera.healthy = true;
+    this.alarms.clear();
+  }
+
+  fault(name, id) {
+    switch (name) {
+      case "full":
+        this.fill(id);
+        break;
+      case "jammed":
+        this.chute(id).state = "jammed";
+        this.raise("jam", 10 + id - 1, "high", `Jam in ${this.chute(id).name}`, "Parcels for it are rejected.", "Stop the line, clear the jam, start again.");
+        break;
+      case "camera":
+        this.cameras.find((c) => c.id === id).healthy = false;
+        this.raise("camera", id, "high", "The side camera gives no usable pictures", "Labels on that side are not read; more parcels are rejected.", "Check cable and lens of the camera.");
+        break;
+      case "stop":
+        this.state = "Aborted";
+        this.speed = 0;
+        this.raise("stopped", null, "high", "The stop circuit is open", "The belt stands; nothing is diverted.", "Clear the cause, close the stop circuit, then press Reset.");
+        break;
+      case "node":
+        this.node = "unreachable";
+        this.state = "Held";
+        this.raise("node", null, "high", "The field node does not answer", "Nothing is diverted: all parcels go straight on to the reject chute.", "Check power and network of the field node.");
+        break;
+      case "uncertain":
+        for (const p of this.parcels.slice(2, 5)) p.status = "uncertain";
+        break;
+      case "lost":
+        this.totals.lost += 1;
+        break;
+      case "clear":
+        this.run();
+        for (const c of this.chutes) c.state = "ready";
+        break;
+      default:
+        return false;
+    }
+    return true;
+  }
+
+  members() {
+    const t = this.totals;
+    const done = t.inducted || 1;
+    const minutes = Math.min(60_000, Math.max(5_000, this.induced.length ? this.now - this.induced[0] : 0));
+    return {
+      line: {
+        id: this.topology.id,
+        name: this.topology.name,
+        state: this.state,
+        speed_mm_per_s: this.speed,
+        ticks: this.ticks,
+        um_per_tick: this.topology.belt.um_per_tick,
+        node: this.node,
+        plan: "2026-11-A",
+      },
+      rates: {
+        ...t,
+        parcels_per_hour: Math.round((this.induced.length * 3_600_000) / minutes),
+        target_per_hour: 5000,
+        on_belt: this.parcels.length,
+        read_rate: 1 - t.no_read / done,
+      },
+      parcels: this.parcels.map((p) => ({
+        id: p.id,
+        position_mm: Math.round(p.position),
+        // Known when the trailing edge has passed induction.
+        length_mm: p.position >= p.length ? p.length : null,
+        chute: p.chute,
+        committed: p.committed,
+        lap: p.lap,
+        destination: p.destination,
+        status: p.status,
+      })),
+      chutes: this.chutes,
+      cameras: this.cameras,
+      readings: this.readings,
+      alarms: [...this.alarms.values()],
+    };
+  }
+}

@@ -1,0 +1,1 @@
+export function parseToml(text: string): Record<string, unknown>;

@@ -1,0 +1,154 @@
+/**
+ * What the service sends. Everything here comes from outside: texts may hold whatever a label or
+ * a manifest held, and members may be missing while the service is older or newer than this page.
+ */
+
+/** Life of the line in PackML words. */
+export type PackMl = "Stopped" | "Idle" | "Execute" | "Held" | "Suspended" | "Aborted";
+
+/** The line as a whole. */
+export interface Line {
+  id: string;
+  name: string;
+  state: PackMl | string;
+  /** Belt speed measured by the encoder. */
+  speed_mm_per_s: number;
+  ticks: number;
+  um_per_tick: number;
+  /** `up`, or why the field node cannot be used. */
+  node: string;
+  /** Version of the active sort plan. */
+  plan: string | null;
+}
+
+/** Counters since the start of the shift, and rates. */
+export interface Rates {
+  parcels_per_hour: number;
+  target_per_hour: number;
+  inducted: number;
+  sorted: number;
+  rejected: number;
+  lost: number;
+  missort: number;
+  recirculations: number;
+  on_belt: number;
+  no_read: number;
+  /** 0 to 1; null before the first parcel. */
+  read_rate: number | null;
+}
+
+/** A parcel on the line. */
+export interface Parcel {
+  id: number;
+  /** Leading edge, millimeters downstream of the induction photo-eye. */
+  position_mm: number;
+  /** Null until its trailing edge has passed induction. */
+  length_mm: number | null;
+  /** Where it is meant to go; null while undecided. */
+  chute: number | null;
+  /** The decision can no longer change. */
+  committed: boolean;
+  lap: number;
+  destination: string | null;
+  status: "tracked" | "uncertain" | string;
+}
+
+export type ChuteState = "ready" | "full" | "disabled" | "jammed";
+
+/** A chute as it is now. */
+export interface Chute {
+  id: number;
+  name: string;
+  kind: ChuteKind | string;
+  state: ChuteState | string;
+  /** Parcels since it was last emptied. */
+  count: number;
+  /** What the active plan sends there, in words. */
+  serves: string | null;
+  /** When the last parcel arrived. */
+  last: string | null;
+}
+
+export interface Camera {
+  id: number;
+  name: string;
+  healthy: boolean;
+  frames: number;
+  read_ms_p50: number | null;
+}
+
+export interface Code {
+  kind: string;
+  value: string;
+}
+
+/** What one frame said. */
+export interface Reading {
+  id: number;
+  parcel: number | null;
+  camera: number;
+  at: string;
+  image: string | null;
+  codes: Code[];
+  destination: string | null;
+  no_read: string | null;
+  elapsed_ms: number | null;
+}
+
+export interface Alarm {
+  id: string;
+  kind: string;
+  priority: "high" | "medium" | "low" | string;
+  text: string;
+  consequence: string;
+  remedy: string;
+  since: string;
+  acknowledged: boolean;
+}
+
+/** Everything the page shows that changes. */
+export interface Snapshot {
+  seq: number;
+  at: string;
+  line: Line;
+  rates: Rates;
+  parcels: Parcel[];
+  chutes: Chute[];
+  cameras: Camera[];
+  readings: Reading[];
+  alarms: Alarm[];
+}
+
+/** Only the members that changed, each complete; of readings only the new ones. */
+export type Delta = Pick<Snapshot, "seq" | "at"> & Partial<Snapshot>;
+
+export type ChuteKind = "sort" | "recirculation" | "reject";
+export type Side = "left" | "right";
+
+/** `line.toml` as the service passes it on: what stands where. */
+export interface Topology {
+  id: string;
+  name: string;
+  belt: {
+    speed_mm_per_s: number;
+    length_mm: number;
+    recirculation_mm: number;
+  };
+  eye: { id: number; name: string; role: string; position_mm?: number; chute?: number | null }[];
+  camera: { id: number; name: string; position_mm: number }[];
+  diverter: {
+    id: number;
+    name: string;
+    side: Side;
+    position_mm: number;
+    body_mm: number;
+    chute: number;
+  }[];
+  chute: { id: number; name: string; kind: ChuteKind; capacity_parcels?: number }[];
+}
+
+/** What a person may command. */
+export type OperatorCommand =
+  | { command: "empty_chute"; chute: number }
+  | { command: "enable_chute"; chute: number; enabled: boolean }
+  | { command: "reset" };

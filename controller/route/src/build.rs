@@ -1,0 +1,353 @@
+//! Tables to network: reading, checking, unrolling.
+
+mod services;
+mod zones;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::cells::{At, Problems};
+use crate::graph;
+use crate::micros::Micros;
+use crate::network::{Kind, Mode, Network, Node, NodeInfo, Promise};
+use crate::postcode::Postcodes;
+use crate::risk::Delay;
+use crate::tables::{PlaceRow, Problem, TableName, Tables};
+use crate::time::{Hours, Offsets, WeekHours};
+
+/// Longest run of a stretch, and of a delivery: 60 days.
+const RUN_MAX: i32 = 86_400;
+/// Longest cut-off and dwell: a week.
+const WEEK: i32 = 10_080;
+
+pub(crate) fn build(tables: &Tables) -> Result<Network, Vec<Problem>> {
+    let mut build = Build::new(tables);
+    build.settings();
+    build.places();
+    build.customs();
+    build.services();
+    build.zones();
+    build.delays();
+    build.finish()
+}
+
+/// A customs row as read.
+struct Border {
+    week: WeekHours,
+    p50: i32,
+    p90: i32,
+    time: Arc<Delay>,
+}
+
+struct Build<'a> {
+    tables: &'a Tables,
+    problems: Problems,
+    network: Network,
+    clock_names: BTreeMap<&'a str, usize>,
+    hours_known: BTreeMap<(WeekHours, usize), usize>,
+    rates: BTreeMap<&'a str, Micros>,
+    borders: BTreeMap<(&'a str, &'a str, &'a str), Border>,
+    services: BTreeSet<&'a str>,
+}
+
+impl<'a> Build<'a> {
+    fn new(tables: &'a Tables) -> Self {
+        let network = Network {
+            base: tables.settings.base_currency.clone(),
+            window: tables.window,
+            nodes: Vec::new(),
+            ids: BTreeMap::new(),
+            clocks: tables.time_zones.values().cloned().collect(),
+            hours: Vec::new(),
+            services: Vec::new(),
+            clearances: Vec::new(),
+            legs: Vec::new(),
+            first_leg: Vec::new(),
+            postcodes: Postcodes::default(),
+            promises: Vec::new(),
+            delays: Vec::new(),
+            rates: BTreeMap::new(),
+        };
+        let clock_names = tables
+            .time_zones
+            .keys()
+            .map(String::as_str)
+            .zip(0..)
+            .collect();
+        Self {
+            tables,
+            problems: Problems::default(),
+            network,
+            clock_names,
+            hours_known: BTreeMap::new(),
+            rates: BTreeMap::new(),
+            borders: BTreeMap::new(),
+            services: BTreeSet::new(),
+        }
+    }
+
+    fn settings(&mut self) {
+        let at = At {
+            table: TableName::Settings,
+            row: 0,
+        };
+        let settings = &self.tables.settings;
+        self.problems
+            .letters(at, "base_currency", &settings.base_currency, 3);
+        self.rates
+            .insert(&settings.base_currency, Micros(1_000_000));
+        for (currency, rate) in &settings.rates {
+            let value = self.problems.decimal(at, "rates", rate);
+            self.rates.insert(currency, value);
+        }
+        if !(1..=120).contains(&settings.horizon_days) {
+            let found = settings.horizon_days.to_string();
+            self.problems
+                .add(at, "horizon_days", &found, "1 to 120 days");
+        }
+    }
+
+    fn places(&mut self) {
+        for (row, place) in sorted(&self.tables.places, |place| &place.id) {
+            let at = At {
+                table: TableName::Places,
+                row,
+            };
+            let kind = self.kind(at, &place.kind);
+            let clock = self.clock_of(at, &place.time_zone);
+            let week = self
+                .problems
+                .hours(at, &place.days, &place.opens, &place.closes);
+            let info = NodeInfo {
+                id: self.problems.id(at, "id", &place.id),
+                name: place.name.clone(),
+                country: self.problems.letters(at, "country", &place.country, 2),
+                territory: self.problems.letters(at, "territory", &place.territory, 2),
+                kind: Some(kind),
+                position: self.position(at, place),
+                clock,
+                hours: week.map(|week| self.hours(week, clock)),
+                handling: self
+                    .problems
+                    .whole(at, "handling_min", &place.handling_min, 0..=14_400),
+            };
+            self.add_node(at, info, None);
+        }
+        if self.tables.places.is_empty() {
+            let at = At {
+                table: TableName::Places,
+                row: 0,
+            };
+            self.problems
+                .add(at, "id", "no record", "at least one place");
+        }
+    }
+
+    fn position(&mut self, at: At, place: &PlaceRow) -> (f64, f64) {
+        let lat = self.problems.degrees(at, "lat", &place.lat, 90.0);
+        (lat, self.problems.degrees(at, "lon", &place.lon, 180.0))
+    }
+
+    fn kind(&mut self, at: At, text: &str) -> Kind {
+        match text {
+            "hub" => Kind::Hub,
+            "airport" => Kind::Airport,
+            "port" => Kind::Port,
+            "rail" => Kind::Rail,
+            "customs" => Kind::Customs,
+            "depot" => Kind::Depot,
+            _ => {
+                let allowed = "hub, airport, port, rail, customs or depot";
+                self.problems.add(at, "kind", text, allowed);
+                Kind::Hub
+            }
+        }
+    }
+
+    fn clock_of(&mut self, at: At, name: &str) -> usize {
+        self.clock_names.get(name).copied().unwrap_or_else(|| {
+            self.problems.add(
+                at,
+                "time_zone",
+                name,
+                "an IANA time zone, such as Europe/Berlin",
+            );
+            0
+        })
+    }
+
+    fn offsets(&self, clock: usize) -> Offsets {
+        self.network
+            .clocks
+            .get(clock)
+            .cloned()
+            .unwrap_or_else(|| Offsets::new(0, Vec::new()))
+    }
+
+    fn hours(&mut self, week: WeekHours, clock: usize) -> usize {
+        if let Some(known) = self.hours_known.get(&(week, clock)) {
+            return *known;
+        }
+        let index = self.network.hours.len();
+        let hours = Hours::unroll(week, &self.offsets(clock), self.network.window);
+        self.network.hours.push(hours);
+        self.hours_known.insert((week, clock), index);
+        index
+    }
+
+    fn add_node(&mut self, at: At, info: NodeInfo, promise: Option<Promise>) -> Node {
+        let node = Node(u32::try_from(self.network.nodes.len()).unwrap_or(u32::MAX));
+        if self.network.ids.insert(info.id.clone(), node).is_some() {
+            self.problems
+                .add(at, "id", &info.id, "an id that no other place or zone has");
+        }
+        self.network.nodes.push(info);
+        self.network.promises.push(promise);
+        node
+    }
+
+    fn customs(&mut self) {
+        let territories: BTreeSet<&str> = self
+            .network
+            .nodes
+            .iter()
+            .map(|place| place.territory.as_str())
+            .collect();
+        let territories: BTreeSet<String> = territories.into_iter().map(str::to_owned).collect();
+        for (row, border) in self.tables.customs.iter().enumerate() {
+            let at = At {
+                table: TableName::Customs,
+                row,
+            };
+            for (column, name) in [("from", &border.from), ("to", &border.to)] {
+                if !territories.contains(name) {
+                    self.problems
+                        .add(at, column, name, "a territory of places.csv");
+                }
+            }
+            if border.mode != "*" {
+                self.mode(at, &border.mode);
+            }
+            let p50 = self
+                .problems
+                .whole(at, "p50_min", &border.p50_min, 0..=RUN_MAX);
+            let p90 = self
+                .problems
+                .whole(at, "p90_min", &border.p90_min, p50..=RUN_MAX);
+            let week = self
+                .problems
+                .hours(at, &border.days, &border.opens, &border.closes);
+            let Some(week) = week else { continue };
+            let time = Arc::new(Delay::lognormal(p50.unsigned_abs(), p90.unsigned_abs()));
+            let key = (
+                border.from.as_str(),
+                border.to.as_str(),
+                border.mode.as_str(),
+            );
+            if self
+                .borders
+                .insert(
+                    key,
+                    Border {
+                        week,
+                        p50,
+                        p90,
+                        time,
+                    },
+                )
+                .is_some()
+            {
+                let allowed = "one record for two territories and a mode";
+                self.problems.add(at, "mode", &border.mode, allowed);
+            }
+        }
+    }
+
+    fn mode(&mut self, at: At, text: &str) -> Mode {
+        Mode::ALL
+            .into_iter()
+            .find(|mode| mode.name() == text)
+            .unwrap_or_else(|| {
+                self.problems
+                    .add(at, "mode", text, "air, truck, rail, sea or van");
+                Mode::Truck
+            })
+    }
+
+    fn price(&mut self, at: At, column: &'static str, text: &str, currency: &str) -> Micros {
+        let price = self.problems.decimal(at, column, text);
+        price.times(self.rates.get(currency).copied().unwrap_or_default())
+    }
+
+    fn currency(&mut self, at: At, currency: &str) {
+        if !self.rates.contains_key(currency) {
+            let known: Vec<&str> = self.rates.keys().copied().collect();
+            self.problems
+                .add(at, "currency", currency, &known.join(", "));
+        }
+    }
+
+    fn delays(&mut self) {
+        let at = At {
+            table: TableName::Settings,
+            row: 0,
+        };
+        for (mode, delay) in &self.tables.settings.delay {
+            self.mode(at, mode);
+            if delay.p90_min < delay.p50_min || delay.p90_min > RUN_MAX.unsigned_abs() {
+                let found = format!("{} below {}", delay.p90_min, delay.p50_min);
+                let allowed = format!("p50_min to {RUN_MAX}");
+                self.problems.add(at, "delay.p90_min", &found, &allowed);
+            }
+        }
+        self.network.delays = Mode::ALL
+            .iter()
+            .map(|mode| self.tables.settings.delay.get(mode.name()))
+            .map(|row| {
+                row.map_or_else(Delay::none, |row| {
+                    Delay::lognormal(row.p50_min, row.p90_min)
+                })
+            })
+            .collect();
+    }
+
+    fn finish(mut self) -> Result<Network, Vec<Problem>> {
+        self.network.legs.sort_by_key(|leg| leg.from);
+        let legs = &self.network.legs;
+        self.network.first_leg = (0..=self.network.nodes.len())
+            .map(|node| legs.partition_point(|leg| leg.from.index() < node))
+            .collect();
+        if self.problems.0.is_empty() {
+            for island in graph::islands(&self.network) {
+                let row = self
+                    .tables
+                    .places
+                    .iter()
+                    .position(|place| place.id == island);
+                let at = At {
+                    table: TableName::Places,
+                    row: row.unwrap_or(0),
+                };
+                let allowed = "places that services connect with the rest of the network";
+                self.problems.add(at, "id", &island, allowed);
+            }
+        }
+        if self.problems.0.is_empty() {
+            let rates = self.rates.iter();
+            self.network.rates = rates
+                .map(|(name, rate)| ((*name).to_owned(), *rate))
+                .collect();
+            return Ok(self.network);
+        }
+        self.problems.0.sort_unstable();
+        Err(self.problems.0)
+    }
+}
+
+/// Rows with their number in the file, in order of their id, so that results do not depend on
+/// the order of the file.
+fn sorted<T>(rows: &[T], id: impl Fn(&T) -> &String) -> Vec<(usize, &T)> {
+    let mut all: Vec<(usize, &T)> = rows.iter().enumerate().collect();
+    all.sort_by_key(|(_, row)| id(row).clone());
+    all
+}

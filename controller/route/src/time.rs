@@ -1,0 +1,334 @@
+//! Time as the network counts it: whole minutes of UTC since the Unix epoch.
+//!
+//! Timetables and opening hours are written in local time. [`Offsets`] holds what a place's clock
+//! shows against UTC, daylight saving included, so that a week is unrolled once, when the network
+//! is built, and a search compares plain numbers.
+
+use serde::{Deserialize, Serialize};
+
+/// Minutes of a day.
+pub const DAY_MIN: i32 = 1_440;
+
+/// A point in time: minutes of UTC since 1970-01-01T00:00Z.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Minute(pub i32);
+
+impl Minute {
+    /// The time `minutes` later (earlier, when negative); saturates.
+    #[must_use]
+    pub const fn after(self, minutes: i32) -> Self {
+        Self(self.0.saturating_add(minutes))
+    }
+
+    /// Minutes from `earlier` to `self`; negative when `earlier` is later.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> i32 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// The stretch of time in which a network's timetable is unrolled: from the first minute up to,
+/// but not including, the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// First minute.
+    pub from: Minute,
+    /// First minute after it.
+    pub to: Minute,
+}
+
+/// What the clocks of a time zone show, over a window: each step holds from its minute on. The
+/// first step holds from the beginning of time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offsets(Vec<(Minute, i32)>);
+
+impl Offsets {
+    /// A zone from `first` (local time minus UTC, in minutes) and the changes after it. Changes
+    /// are put in order; one of equal minutes stays.
+    #[must_use]
+    pub fn new(first: i32, mut changes: Vec<(Minute, i32)>) -> Self {
+        changes.sort_unstable();
+        changes.dedup_by_key(|change| change.0);
+        changes.insert(0, (Minute(i32::MIN), first));
+        Self(changes)
+    }
+
+    /// Local minutes since local 1970-01-01 00:00.
+    #[must_use]
+    pub fn local(&self, at: Minute) -> i32 {
+        let step = self.0.partition_point(|(from, _)| *from <= at);
+        let offset = self
+            .0
+            .get(step.saturating_sub(1))
+            .map_or(0, |(_, offset)| *offset);
+        at.0.saturating_add(offset)
+    }
+
+    /// The time at which clocks show `local`. Of two (autumn) the first; a time that is skipped
+    /// (spring) is shifted by the length of the gap, as jiff and RFC 5545 do.
+    #[must_use]
+    pub fn utc(&self, local: i32) -> Minute {
+        let mut before_gap = None;
+        for (index, (from, offset)) in self.0.iter().enumerate() {
+            let at = Minute(local.saturating_sub(*offset));
+            let until = self
+                .0
+                .get(index.saturating_add(1))
+                .map_or(Minute(i32::MAX), |next| next.0);
+            if at >= *from && at < until {
+                return at;
+            }
+            if at >= until {
+                before_gap = Some(at);
+            }
+        }
+        before_gap.unwrap_or(Minute(local))
+    }
+
+    /// Weekday and time of day on the local clock, such as `Mon 18:45`.
+    #[must_use]
+    pub fn clock(&self, at: Minute) -> String {
+        const NAMES: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+        let local = self.local(at);
+        let minute = local.rem_euclid(DAY_MIN);
+        let name = usize::from(weekday(local.div_euclid(DAY_MIN)) - 1);
+        let name = NAMES.get(name).copied().unwrap_or_default();
+        format!("{name} {:02}:{:02}", minute / 60, minute % 60)
+    }
+}
+
+/// ISO weekday, 1 = Monday, of a day counted from 1970-01-01, a Thursday.
+pub(crate) fn weekday(day: i32) -> u8 {
+    u8::try_from(day.saturating_add(3).rem_euclid(7))
+        .unwrap_or(0)
+        .saturating_add(1)
+}
+
+/// Weekdays on which something happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Days(u8);
+
+impl Days {
+    /// From digits 1 (Monday) to 7 (Sunday), each at most once; at least one.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut bits = 0u8;
+        for letter in text.chars() {
+            let digit = letter
+                .to_digit(10)
+                .filter(|digit| (1..=7).contains(digit))?;
+            let bit = 1u8 << digit;
+            if bits & bit != 0 {
+                return None;
+            }
+            bits |= bit;
+        }
+        (bits != 0).then_some(Self(bits))
+    }
+
+    /// Whether the day (since 1970-01-01, local) is one of them.
+    pub(crate) fn contains(self, day: i32) -> bool {
+        self.0 & (1u8 << weekday(day)) != 0
+    }
+}
+
+/// Minutes after midnight from `HH:MM`, 00:00 to 24:00.
+pub(crate) fn parse_clock(text: &str) -> Option<i32> {
+    let (hours, minutes) = text.split_once(':')?;
+    let digits = |part: &str| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(hours) || !digits(minutes) {
+        return None;
+    }
+    let (hours, minutes) = (hours.parse::<u8>().ok()?, minutes.parse::<u8>().ok()?);
+    let total = i32::from(hours) * 60 + i32::from(minutes);
+    (minutes < 60 && total <= DAY_MIN).then_some(total)
+}
+
+/// All times in the window at which clocks show one of `times` on one of `days`, in order.
+pub(crate) fn unroll(days: Days, times: &[i32], offsets: &Offsets, window: Window) -> Vec<Minute> {
+    let mut all = Vec::new();
+    for day in local_days(offsets, window) {
+        if days.contains(day) {
+            all.extend(times.iter().map(|time| offsets.utc(day * DAY_MIN + time)));
+        }
+    }
+    all.retain(|at| *at >= window.from && *at < window.to);
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+fn local_days(offsets: &Offsets, window: Window) -> core::ops::RangeInclusive<i32> {
+    let first = offsets.local(window.from).div_euclid(DAY_MIN);
+    let last = offsets.local(window.to).div_euclid(DAY_MIN);
+    first.saturating_sub(2)..=last.saturating_add(1)
+}
+
+/// Opening hours unrolled over the window: disjoint stretches in order, touching ones joined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Hours(Vec<(Minute, Minute)>);
+
+/// Opening hours of a week as written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct WeekHours {
+    pub(crate) days: Days,
+    /// Minutes after midnight.
+    pub(crate) opens: i32,
+    /// Minutes after midnight; not later than `opens` means the next day.
+    pub(crate) closes: i32,
+}
+
+impl Hours {
+    pub(crate) fn unroll(week: WeekHours, offsets: &Offsets, window: Window) -> Self {
+        let extra = if week.closes <= week.opens {
+            DAY_MIN
+        } else {
+            0
+        };
+        let mut joined: Vec<(Minute, Minute)> = Vec::new();
+        for day in local_days(offsets, window).filter(|day| week.days.contains(*day)) {
+            let open = offsets.utc(day * DAY_MIN + week.opens);
+            let close = offsets.utc(day * DAY_MIN + week.closes + extra);
+            match joined.last_mut() {
+                Some(last) if last.1 >= open => last.1 = last.1.max(close),
+                _ => joined.push((open, close)),
+            }
+        }
+        Self(joined)
+    }
+
+    /// The first open minute from `at` on; `None` beyond the window.
+    pub(crate) fn next(&self, at: Minute) -> Option<Minute> {
+        let index = self.0.partition_point(|(_, close)| *close <= at);
+        self.0.get(index).map(|(open, _)| at.max(*open))
+    }
+
+    /// Whether it is open at `at`, the closing minute included.
+    pub(crate) fn is_open(&self, at: Minute) -> bool {
+        let index = self.0.partition_point(|(_, close)| *close < at);
+        self.0.get(index).is_some_and(|(open, _)| *open <= at)
+    }
+}
+
+/// A stretch of time for people: `45 min`, `5 h 20 min`, `2 d 3 h`.
+pub(crate) fn span(minutes: i32) -> String {
+    let minutes = minutes.max(0);
+    let (days, hours, rest) = (minutes / DAY_MIN, minutes % DAY_MIN / 60, minutes % 60);
+    match (days, hours, rest) {
+        (0, 0, rest) => format!("{rest} min"),
+        (0, hours, 0) => format!("{hours} h"),
+        (0, hours, rest) => format!("{hours} h {rest} min"),
+        (days, 0, _) => format!("{days} d"),
+        (days, hours, _) => format!("{days} d {hours} h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2026-10-25T01:00Z, when Berlin goes from +2 h to +1 h; and 2026-03-29T01:00Z, the other way.
+    const AUTUMN: Minute = Minute(29_881_500);
+    const SPRING: Minute = Minute(29_579_100);
+
+    fn berlin() -> Offsets {
+        Offsets::new(60, vec![(AUTUMN, 60), (SPRING, 120)])
+    }
+
+    #[test]
+    fn local_time_follows_daylight_saving() {
+        assert_eq!(berlin().clock(AUTUMN.after(-1)), "Sun 02:59");
+        assert_eq!(berlin().clock(AUTUMN), "Sun 02:00");
+        assert_eq!(berlin().clock(SPRING.after(-1)), "Sun 01:59");
+        assert_eq!(berlin().clock(SPRING), "Sun 03:00");
+    }
+
+    #[test]
+    fn repeated_times_mean_the_first_and_skipped_ones_move_on() {
+        let autumn = berlin().local(AUTUMN) + 30;
+        assert_eq!(berlin().utc(autumn), AUTUMN.after(-30));
+        // 02:30 does not exist in spring: 03:30 summer time is half an hour after the change.
+        let spring = berlin().local(SPRING) - 30;
+        assert_eq!(berlin().utc(spring), SPRING.after(30));
+    }
+
+    #[test]
+    fn utc_is_the_inverse_of_local_outside_the_change() {
+        for at in (AUTUMN.0 - 5_000..AUTUMN.0 - 61).step_by(37).map(Minute) {
+            assert_eq!(berlin().utc(berlin().local(at)), at);
+        }
+    }
+
+    #[test]
+    fn a_nightly_departure_keeps_its_local_time_over_the_change() {
+        let window = Window {
+            from: AUTUMN.after(-3 * DAY_MIN),
+            to: AUTUMN.after(3 * DAY_MIN),
+        };
+        let days = Days::parse("1234567").unwrap();
+        let all = unroll(days, &[20 * 60], &berlin(), window);
+        let gaps: Vec<i32> = all.windows(2).map(|pair| pair[1].since(pair[0])).collect();
+        assert_eq!(gaps, [1_440, 1_440, 1_500, 1_440, 1_440]);
+    }
+
+    #[test]
+    fn weekdays_and_clocks_are_checked() {
+        for bad in ["", "0", "8", "11", "a"] {
+            assert_eq!(Days::parse(bad), None, "{bad}");
+        }
+        assert!(
+            Days::parse("4").unwrap().contains(0),
+            "1970-01-01 was a Thursday"
+        );
+        for bad in ["", "7", "24:01", "12:60", "1:00", "-1:00", "+1:00", "ab:cd"] {
+            assert_eq!(parse_clock(bad), None, "{bad}");
+        }
+        assert_eq!(parse_clock("24:00"), Some(1_440));
+    }
+
+    #[test]
+    fn round_the_clock_is_one_stretch() {
+        let window = Window {
+            from: Minute(0),
+            to: Minute(30 * DAY_MIN),
+        };
+        let week = WeekHours {
+            days: Days::parse("1234567").unwrap(),
+            opens: 0,
+            closes: 1_440,
+        };
+        let hours = Hours::unroll(week, &Offsets::new(0, vec![]), window);
+        assert_eq!(hours.0.len(), 1);
+        assert_eq!(hours.next(Minute(7_777)), Some(Minute(7_777)));
+    }
+
+    #[test]
+    fn closed_places_open_again_next_morning() {
+        let window = Window {
+            from: Minute(0),
+            to: Minute(14 * DAY_MIN),
+        };
+        let week = WeekHours {
+            days: Days::parse("45").unwrap(),
+            opens: 360,
+            closes: 1_200,
+        };
+        let hours = Hours::unroll(week, &Offsets::new(0, vec![]), window);
+        // Thursday and Friday are days 0 and 1 of the epoch.
+        assert_eq!(hours.next(Minute(1_200)), Some(Minute(DAY_MIN + 360)));
+        assert_eq!(
+            hours.next(Minute(2 * DAY_MIN)),
+            Some(Minute(7 * DAY_MIN + 360))
+        );
+        assert!(hours.is_open(Minute(1_200)) && !hours.is_open(Minute(1_201)));
+    }
+
+    #[test]
+    fn spans_are_readable() {
+        assert_eq!(span(45), "45 min");
+        assert_eq!(span(320), "5 h 20 min");
+        assert_eq!(span(3_060), "2 d 3 h");
+    }
+}

@@ -1,0 +1,123 @@
+//! `sortline plant`: only the simulated line, as its own process on real sockets.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use sortline_core::ChuteId;
+use sortline_sim::plant::PlantConfig;
+use sortline_sim::render::Shipment;
+use sortline_sim::serve::plant::{Options, PlantHandle, Truth, plant};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{print, site_directory};
+use crate::cli::{FAILED, FINE};
+use crate::config::{self, ConfigError, Files, Manifest};
+
+/// Arguments of `sortline plant`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: sortline plant --config config/demo --modbus 127.0.0.1:5020 \
+                        --cameras 127.0.0.1:8090"
+)]
+pub struct Args {
+    /// The site directory; line.toml, plant.toml and manifest.csv are used.
+    #[arg(long, value_name = "DIR")]
+    config: PathBuf,
+
+    /// Address at which the field node serves Modbus TCP; port 0 takes any.
+    #[arg(long, value_name = "ADDR")]
+    modbus: SocketAddr,
+
+    /// Address at which the cameras serve HTTP; without it there are none.
+    #[arg(long, value_name = "ADDR")]
+    cameras: Option<SocketAddr>,
+
+    /// Seed of everything random.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+
+    /// Parcels the feeder brings; then it ends when the line is empty. Default: no end.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    parcels: Option<u64>,
+}
+
+/// The plant of a site's files, for `sortline plant` and `sortline demo`. `right` names for each
+/// manifest row, in the order of the codes, the chutes that are right; empty when not judged.
+///
+/// # Errors
+/// Every problem found in `line.toml`, `plant.toml` and `manifest.csv`.
+pub fn options(
+    files: &Files,
+    modbus: SocketAddr,
+    right: Vec<BTreeSet<ChuteId>>,
+) -> Result<Options, ConfigError> {
+    let refused = |problems| ConfigError { problems };
+    let topology = config::load_line(files).map_err(refused)?;
+    let path = files.path("plant.toml");
+    let text = files
+        .text("plant.toml")
+        .map_err(|problem| refused(vec![problem]))?;
+    let plant = PlantConfig::from_toml("plant.toml", &text)
+        .map_err(|error| ConfigError::whole(&path, error.to_string()))?;
+    let manifest = Manifest::load(files).map_err(refused)?;
+    let row = |entry: &config::ManifestEntry| Shipment {
+        code: entry.code.clone(),
+        country: entry.country.clone(),
+        postcode: entry.postcode.clone(),
+        city: entry.city.reveal().clone(),
+        service: entry.service.clone(),
+    };
+    Ok(Options {
+        line: topology.config().clone(),
+        plant,
+        manifest: manifest.entries().map(row).collect(),
+        right,
+        modbus,
+        cameras: None,
+        seed: 1,
+        parcels: None,
+    })
+}
+
+/// Runs the plant until the parcels are through, or until it is interrupted. Prints the addresses
+/// first, and the truth as one JSON object last.
+///
+/// # Errors
+/// A configuration that cannot be used, or an address that cannot be listened on.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let files = site_directory(&args.config)?;
+    let options = Options {
+        cameras: args.cameras,
+        seed: args.seed,
+        parcels: args.parcels,
+        ..options(&files, args.modbus, Vec::new())?
+    };
+    let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
+    let truth = runtime.block_on(serve(options))?;
+    print(&format!("{}\n", serde_json::to_string(&truth)?))?;
+    let fine = truth.missort == 0 && truth.violations.is_empty();
+    Ok(if fine { FINE } else { FAILED }.into())
+}
+
+async fn serve(options: Options) -> anyhow::Result<Truth> {
+    let handle = plant(options).await?;
+    print(&format!("modbus {}\n", handle.modbus()))?;
+    if let Some(address) = handle.cameras() {
+        print(&format!("cameras http://{address}/camera/0\n"))?;
+    }
+    wait(&handle).await?;
+    Ok(handle.stop().await?)
+}
+
+/// Until the line is done or someone wants it to end.
+async fn wait(handle: &PlantHandle) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("watching for SIGTERM")?;
+    tokio::select! {
+        () = handle.finished() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => interrupted.context("watching for Ctrl-C"),
+        _ = terminate.recv() => Ok(()),
+    }
+}

@@ -1,0 +1,281 @@
+//! The one task that owns the line: feeds it, keeps its time, carries out what it wants.
+//!
+//! Inputs come over bounded channels, events of the field node first. Every step is handed to the
+//! journal before anything is done because of it; what people and hosts hear of it waits for the
+//! journal's commit. Nothing here waits for a camera, a broker or a screen.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use sortline_core::{
+    Action, Command, Event, Line, LineTime, OperatorCommand, ParcelId, ParcelView, Step, Ticks,
+};
+use sortline_fieldbus::Delivery;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Interval, MissedTickBehavior};
+
+use crate::clock::{self, Clock};
+use crate::journal::{Cause, Origin, Record};
+use crate::latency::Latency;
+use crate::resolver::Resolver;
+
+/// Time between two pictures of the belt for screens.
+const PICTURE: Duration = Duration::from_millis(100);
+
+/// A command of a person or host system, already checked for form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commanded {
+    /// What.
+    pub command: OperatorCommand,
+    /// Who.
+    pub origin: Origin,
+}
+
+/// What the line is fed from.
+#[derive(Debug)]
+pub struct Inputs {
+    /// From the field node. Never dropped: the node's ring holds what this channel cannot.
+    pub field: mpsc::Receiver<Delivery>,
+    /// Readings and camera health. The senders drop the oldest frame when this is full.
+    pub vision: mpsc::Receiver<Event>,
+    /// Commands of people and hosts. Refused by the sender when this is full.
+    pub commands: mpsc::Receiver<Commanded>,
+    /// Becomes true when the service ends.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// The belt at one moment, for screens.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Picture {
+    /// Encoder count.
+    pub ticks: Ticks,
+    /// Line time of that count.
+    pub at: LineTime,
+    /// Belt speed as measured.
+    pub speed_mm_per_s: u32,
+    /// Parcels, the furthest downstream first.
+    pub parcels: Vec<ParcelView>,
+    /// From induction to the stroke command handed to the fieldbus, microseconds.
+    pub latency: Latency,
+}
+
+/// Why the engine ended.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The journal cannot be written: nothing may happen that it does not hold.
+    #[error("the journal takes no more records")]
+    JournalGone,
+    /// The fieldbus task ended.
+    #[error("the fieldbus task ended")]
+    FieldGone,
+}
+
+/// The line with all it needs.
+#[derive(Debug)]
+pub struct Engine {
+    line: Line,
+    clock: Clock,
+    resolver: Resolver,
+    field: mpsc::Sender<Command>,
+    records: mpsc::Sender<Record>,
+    picture: watch::Sender<Picture>,
+    belt: (Ticks, LineTime),
+    cursor: Option<u32>,
+    pending: VecDeque<Event>,
+    latency: Latency,
+}
+
+/// Where the engine's results go.
+#[derive(Debug)]
+pub struct Outputs {
+    /// Commands for the field node.
+    pub field: mpsc::Sender<Command>,
+    /// Steps for the journal.
+    pub records: mpsc::Sender<Record>,
+    /// The belt for screens.
+    pub picture: watch::Sender<Picture>,
+}
+
+impl Engine {
+    /// An engine around a line that is new or was replayed.
+    pub fn new(line: Line, clock: Clock, resolver: Resolver, outputs: Outputs) -> Self {
+        let Outputs {
+            field,
+            records,
+            picture,
+        } = outputs;
+        Self {
+            line,
+            clock,
+            resolver,
+            field,
+            records,
+            picture,
+            belt: (Ticks::default(), clock.now()),
+            cursor: None,
+            pending: VecDeque::new(),
+            latency: Latency::default(),
+        }
+    }
+
+    /// Something that happens before the inputs are served, such as [`Event::Restarted`].
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub async fn happen(&mut self, event: Event) -> Result<(), EngineError> {
+        self.take(Cause::Event { event }, None, None).await
+    }
+
+    /// Serves the line until it is told to stop.
+    ///
+    /// # Errors
+    /// [`EngineError`]: the service must end then; the node's watchdog takes the outputs back.
+    pub async fn run(mut self, mut inputs: Inputs) -> Result<(), EngineError> {
+        let mut pictures = pictures();
+        loop {
+            let wake = self
+                .line
+                .poll_timeout()
+                .map(|(at, _why)| self.clock.instant(at));
+            tokio::select! {
+                biased;
+                _ = inputs.stop.wait_for(|&stop| stop) => return Ok(()),
+                delivery = inputs.field.recv() => {
+                    let delivery = delivery.ok_or(EngineError::FieldGone)?;
+                    self.delivered(delivery).await?;
+                }
+                Some(commanded) = inputs.commands.recv() => {
+                    let event = Event::Operator { command: commanded.command };
+                    self.take(Cause::Event { event }, None, Some(commanded.origin)).await?;
+                }
+                () = sleep_until(wake) => self.take(Cause::Timeout, None, None).await?,
+                Some(event) = inputs.vision.recv() => self.happen(event).await?,
+                _ = pictures.tick() => self.show(),
+            }
+        }
+    }
+
+    async fn delivered(&mut self, delivery: Delivery) -> Result<(), EngineError> {
+        let Delivery { event, cursor } = delivery;
+        if let Event::Belt { at } = &event {
+            self.belt = (*at, self.clock.now());
+        }
+        // A position in the ring that did not move is not worth a row.
+        let moved = self.cursor != Some(cursor);
+        self.cursor = Some(cursor);
+        self.take(Cause::Event { event }, moved.then_some(cursor), None)
+            .await
+    }
+
+    /// Takes one step and those that follow from it at once.
+    async fn take(
+        &mut self,
+        cause: Cause,
+        cursor: Option<u32>,
+        origin: Option<Origin>,
+    ) -> Result<(), EngineError> {
+        self.step(cause, cursor, origin).await?;
+        while let Some(event) = self.pending.pop_front() {
+            self.step(Cause::Event { event }, None, None).await?;
+        }
+        Ok(())
+    }
+
+    async fn step(
+        &mut self,
+        cause: Cause,
+        cursor: Option<u32>,
+        origin: Option<Origin>,
+    ) -> Result<(), EngineError> {
+        let at = self.clock.now();
+        match &cause {
+            Cause::Event { event } => self.line.handle_event(at, event),
+            Cause::Timeout => self.line.handle_timeout(at),
+        }
+        let actions: Vec<Action> = std::iter::from_fn(|| self.line.poll_action()).collect();
+        let effects: Vec<Action> = actions
+            .iter()
+            .filter(|action| is_effect(action))
+            .cloned()
+            .collect();
+        let record = Record {
+            at,
+            wall: clock::wall(),
+            cursor,
+            cause,
+            actions,
+            origin,
+        };
+        self.records
+            .send(record)
+            .await
+            .map_err(|_closed| EngineError::JournalGone)?;
+        for action in effects {
+            self.perform(at, action);
+        }
+        Ok(())
+    }
+
+    fn perform(&mut self, at: LineTime, action: Action) {
+        match action {
+            Action::Send { command } => {
+                if self.field.try_send(command).is_err() {
+                    // The core hears nothing of the stroke then, and the parcel goes straight on.
+                    tracing::warn!("the fieldbus is too slow, a command was dropped");
+                }
+            }
+            Action::Resolve { parcel, reading } => {
+                let resolution = self.resolver.resolve(&reading);
+                self.pending
+                    .push_back(Event::Resolved { parcel, resolution });
+            }
+            Action::Parcel { parcel, step } => self.time(at, parcel, &step),
+            Action::Chute { .. } | Action::Alarm { .. } => {}
+        }
+    }
+
+    fn time(&mut self, at: LineTime, parcel: ParcelId, step: &Step) {
+        if let Step::Inducted { .. } = step {
+            self.latency.begin(parcel, at);
+        } else {
+            self.latency.end(parcel, at);
+        }
+    }
+
+    fn show(&self) {
+        let (ticks, at) = self.belt;
+        let (parcels, latency) = (self.line.parcels(ticks), self.latency.clone());
+        let speed_mm_per_s = self.line.speed_mm_per_s();
+        self.picture.send_replace(Picture {
+            ticks,
+            at,
+            speed_mm_per_s,
+            parcels,
+            latency,
+        });
+    }
+}
+
+/// Whether the engine has to do anything about an action besides journalling it.
+fn is_effect(action: &Action) -> bool {
+    match action {
+        Action::Send { .. } | Action::Resolve { .. } => true,
+        Action::Parcel { step, .. } => {
+            matches!(step, Step::Inducted { .. } | Step::Commanded { .. })
+        }
+        Action::Chute { .. } | Action::Alarm { .. } => false,
+    }
+}
+
+fn pictures() -> Interval {
+    let mut interval = tokio::time::interval(PICTURE);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
+async fn sleep_until(wake: Option<tokio::time::Instant>) {
+    match wake {
+        Some(wake) => tokio::time::sleep_until(wake).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,50 @@
+//! The field node, as the service reaches it.
+
+use sortline_core::Command;
+use sortline_core::topology::{EyeRole, LineConfig};
+use sortline_fieldbus::{Delivery, Needs, Settings};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::config::NodeConfig;
+
+/// Commands for the field node that may wait; a poll writes several.
+const COMMANDS: usize = 256;
+/// Events of the field node that may wait; its ring holds more.
+const EVENTS: usize = 512;
+
+/// Starts the session with the field node.
+pub fn start(
+    node: &NodeConfig,
+    line: &LineConfig,
+    cursor: Option<u32>,
+    tasks: &mut JoinSet<anyhow::Result<()>>,
+) -> (mpsc::Sender<Command>, mpsc::Receiver<Delivery>) {
+    let (commands, wanted) = mpsc::channel(COMMANDS);
+    let (events, happened) = mpsc::channel(EVENTS);
+    let settings = settings(node, line, cursor);
+    tasks.spawn(async move {
+        sortline_fieldbus::run(settings, wanted, events).await;
+        Ok(())
+    });
+    (commands, happened)
+}
+
+fn settings(node: &NodeConfig, line: &LineConfig, cursor: Option<u32>) -> Settings {
+    let full = line.eyes.iter().filter(|eye| eye.role == EyeRole::Full);
+    let count = |ids: &mut dyn Iterator<Item = u8>| ids.max().map_or(0, |id| u16::from(id) + 1);
+    let needs = Needs {
+        eyes: count(&mut line.eyes.iter().map(|eye| eye.id.0)),
+        diverters: count(&mut line.diverters.iter().map(|diverter| diverter.id.0)),
+        cameras: count(&mut line.cameras.iter().map(|camera| camera.id.0)),
+    };
+    Settings {
+        unit: node.unit,
+        poll_ms: node.poll_ms,
+        call_ms: node.call_ms,
+        cursor,
+        needs,
+        level_eyes: full.map(|eye| eye.id.0).collect(),
+        ..Settings::new(&node.address)
+    }
+}

@@ -1,0 +1,179 @@
+//! Parcels and outcomes from the journal.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use serde::{Deserialize, Serialize};
+use sortline_core::{Outcome, ParcelId, Step};
+
+use super::Web;
+use super::api::{json_text, problem};
+use crate::journal::{JournalError, OutcomeRow, Reader, StepRow};
+
+/// Rows answered at most, and when nothing is asked for.
+const LIMIT: (u32, u32) = (1_000, 100);
+
+/// What to look for.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Find {
+    /// Part of a code, postcode or cause; or a parcel's number.
+    #[serde(default)]
+    query: String,
+    /// Rows, 1 to 1,000; 100 when absent.
+    limit: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct Ended {
+    parcel: ParcelId,
+    at: String,
+    #[serde(flatten)]
+    outcome: Outcome,
+}
+
+#[derive(Serialize)]
+struct Stepped {
+    at: String,
+    #[serde(flatten)]
+    step: Step,
+}
+
+#[derive(Serialize)]
+struct Life {
+    id: ParcelId,
+    outcome: Option<Ended>,
+    steps: Vec<Stepped>,
+}
+
+impl From<OutcomeRow> for Ended {
+    fn from(row: OutcomeRow) -> Self {
+        Self {
+            parcel: row.parcel,
+            at: format!("{:.3}", row.wall),
+            outcome: row.outcome,
+        }
+    }
+}
+
+impl From<StepRow> for Stepped {
+    fn from(row: StepRow) -> Self {
+        Self {
+            at: format!("{:.3}", row.wall),
+            step: row.step,
+        }
+    }
+}
+
+/// Parcels, newest first.
+#[utoipa::path(
+    get, path = "/api/v1/parcels", params(Find),
+    responses((status = 200, description = "Parcels with outcome and last step"), (status = 503))
+)]
+pub(super) async fn parcels(State(web): State<Web>, Query(find): Query<Find>) -> Response {
+    let limit = limit(find.limit);
+    ask(&web, move |reader| {
+        let found = reader.find(&find.query, limit)?;
+        found
+            .into_iter()
+            .map(|parcel| life(reader, parcel, false))
+            .collect::<Result<Vec<_>, _>>()
+    })
+    .await
+}
+
+/// One parcel's life.
+#[utoipa::path(
+    get, path = "/api/v1/parcels/{id}", params(("id" = u64, Path)),
+    responses((status = 200, description = "Outcome and steps"), (status = 404), (status = 503))
+)]
+pub(super) async fn parcel(State(web): State<Web>, Path(id): Path<String>) -> Response {
+    let missing = || problem(StatusCode::NOT_FOUND, "there is no such parcel").into_response();
+    let Ok(id) = id.parse().map(ParcelId) else {
+        return missing();
+    };
+    match query(&web, move |reader| life(reader, id, true)).await {
+        Ok(life) if life.steps.is_empty() => missing(),
+        Ok(life) => to_json(&life),
+        Err(response) => response,
+    }
+}
+
+/// Outcomes, newest first.
+#[utoipa::path(
+    get, path = "/api/v1/outcomes", params(Find),
+    responses((status = 200, description = "Outcomes"), (status = 503))
+)]
+pub(super) async fn outcomes(State(web): State<Web>, Query(find): Query<Find>) -> Response {
+    let limit = limit(find.limit);
+    ask(&web, move |reader| {
+        let rows = reader.outcomes(limit)?;
+        Ok(rows.into_iter().map(Ended::from).collect::<Vec<_>>())
+    })
+    .await
+}
+
+fn limit(asked: Option<u32>) -> u32 {
+    asked.unwrap_or(LIMIT.1).clamp(1, LIMIT.0)
+}
+
+fn life(reader: &Reader, id: ParcelId, whole: bool) -> Result<Life, JournalError> {
+    let outcome = reader.outcome(id)?.map(Ended::from);
+    let steps = if whole { reader.steps(id)? } else { Vec::new() };
+    Ok(Life {
+        id,
+        outcome,
+        steps: steps.into_iter().map(Stepped::from).collect(),
+    })
+}
+
+async fn ask<T, F>(web: &Web, question: F) -> Response
+where
+    T: Serialize + Send + 'static,
+    F: FnOnce(&Reader) -> Result<T, JournalError> + Send + 'static,
+{
+    match query(web, question).await {
+        Ok(answer) => to_json(&answer),
+        Err(response) => response,
+    }
+}
+
+/// Asks the journal in a thread of its own, a few at a time.
+async fn query<T, F>(web: &Web, question: F) -> Result<T, Response>
+where
+    T: Send + 'static,
+    F: FnOnce(&Reader) -> Result<T, JournalError> + Send + 'static,
+{
+    let busy = |text| problem(StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+    let Ok(permit) = Arc::clone(&web.limits.queries).try_acquire_owned() else {
+        return Err(busy("too many questions at once; try again"));
+    };
+    let path = Arc::clone(&web.journal);
+    let work = move || {
+        let answer = Reader::open(&path).and_then(|reader| question(&reader));
+        drop(permit);
+        answer
+    };
+    match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "the journal cannot be read");
+            Err(busy("the journal cannot be read"))
+        }
+        Err(error) => {
+            tracing::error!(%error, "a question to the journal failed");
+            Err(busy("the journal cannot be read"))
+        }
+    }
+}
+
+fn to_json(value: &impl Serialize) -> Response {
+    match serde_json::to_string(value) {
+        Ok(text) => json_text(text),
+        Err(error) => {
+            problem(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()).into_response()
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What people see: the state of the line as of the journal's last commit, ten times a second.
+//!
+//! One task owns the model; others get immutable views through a `watch` channel, so that a slow
+//! reader skips views and holds up nobody.
+
+mod alarms;
+mod model;
+mod view;
+mod wire;
+
+pub(crate) use model::frame;
+pub use model::{Counts, Model};
+pub use view::{Frame, View};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sortline_core::{CameraId, TriggerId};
+use tokio::sync::{mpsc, watch};
+use tokio::time::MissedTickBehavior;
+
+use crate::clock;
+use crate::engine::Picture;
+use crate::journal::Committed;
+use crate::uplink::Outbox;
+
+/// Time between two views.
+const PERIOD: Duration = Duration::from_millis(100);
+
+/// Views between two messages of the whole state to the host.
+const STATE_EVERY: u64 = 10;
+
+/// A frame that was read, for screens.
+#[derive(Clone, Debug)]
+pub struct Shot {
+    /// Camera.
+    pub camera: CameraId,
+    /// Trigger; frames without one are shown, and belong to no parcel.
+    pub trigger: Option<TriggerId>,
+    /// The picture as it came from the camera.
+    pub jpeg: Option<Arc<[u8]>>,
+    /// Time that reading it took, microseconds.
+    pub read_us: u64,
+}
+
+/// What the live task is fed from.
+#[derive(Debug)]
+pub struct Feeds {
+    /// Durable steps, from the journal.
+    pub committed: mpsc::Receiver<Vec<Committed>>,
+    /// Frames read. Dropped by the sender when this is full.
+    pub shots: mpsc::Receiver<Shot>,
+    /// Ids of alarms acknowledged by people.
+    pub acknowledged: mpsc::Receiver<String>,
+    /// The belt.
+    pub picture: watch::Receiver<Picture>,
+}
+
+/// Keeps the model and publishes views until the journal's thread has ended.
+pub async fn run(
+    mut model: Model,
+    mut feeds: Feeds,
+    views: watch::Sender<Arc<View>>,
+    mut outbox: Outbox,
+) -> Model {
+    let mut ticks = tokio::time::interval(PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut count: u64 = 0;
+    loop {
+        tokio::select! {
+            biased;
+            Some(shot) = feeds.shots.recv() => model.shot(shot, clock::wall()),
+            batch = feeds.committed.recv() => {
+                let Some(batch) = batch else { break };
+                for committed in &batch {
+                    model.record(&committed.record, &mut outbox);
+                }
+            }
+            Some(id) = feeds.acknowledged.recv() => model.acknowledge(&id),
+            _ = ticks.tick() => {
+                count = count.wrapping_add(1);
+                let at = clock::wall();
+                publish(&mut model, &feeds, &views, at);
+                if count.is_multiple_of(STATE_EVERY) {
+                    outbox.state(&views.borrow().snapshot());
+                }
+            }
+        }
+    }
+    publish(&mut model, &feeds, &views, clock::wall());
+    model
+}
+
+fn publish(model: &mut Model, feeds: &Feeds, views: &watch::Sender<Arc<View>>, at: Timestamp) {
+    let picture = feeds.picture.borrow().clone();
+    let view = model.view(&views.borrow(), &picture, at);
+    views.send_replace(Arc::new(view));
+}

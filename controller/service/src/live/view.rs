@@ -1,0 +1,147 @@
+//! An immutable view of the line for screens, and what changed since an earlier one.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::value::RawValue;
+
+use super::model::Counts;
+
+/// Readings kept for screens.
+pub(super) const READINGS: usize = 20;
+
+/// A picture kept in memory.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// Id of its reading.
+    pub id: u64,
+    /// When it was read.
+    pub at: Timestamp,
+    /// JPEG.
+    pub jpeg: Arc<[u8]>,
+}
+
+/// One top-level member of the snapshot.
+#[derive(Clone, Debug)]
+struct Member {
+    name: &'static str,
+    /// The view in which it changed last.
+    changed: u64,
+    json: Arc<RawValue>,
+}
+
+/// The line at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    /// Number; grows with every view that differs from the one before.
+    pub seq: u64,
+    /// Wall time.
+    pub at: Timestamp,
+    /// Counts since the journal began.
+    pub counts: Counts,
+    /// Whether the field node is usable.
+    pub node_up: bool,
+    members: Vec<Member>,
+    /// Readings with the view they came in, newest first.
+    readings: VecDeque<(u64, Arc<RawValue>)>,
+    /// Pictures, newest first.
+    pub frames: Vec<Frame>,
+}
+
+impl View {
+    /// The view after this one, with these members and new readings (newest last).
+    pub(super) fn next(
+        &self,
+        members: Vec<(&'static str, Box<RawValue>)>,
+        readings: Vec<Box<RawValue>>,
+    ) -> Self {
+        let seq = self.seq.saturating_add(1);
+        let mut next = Self {
+            seq,
+            ..Self::default()
+        };
+        for (name, json) in members {
+            let before = self.members.iter().find(|member| member.name == name);
+            let member = match before {
+                Some(before) if before.json.get() == json.get() => before.clone(),
+                _ => Member {
+                    name,
+                    changed: seq,
+                    json: json.into(),
+                },
+            };
+            next.members.push(member);
+        }
+        next.readings.clone_from(&self.readings);
+        for reading in readings {
+            next.readings.push_front((seq, reading.into()));
+        }
+        next.readings.truncate(READINGS);
+        let changed = next.members.iter().any(|member| member.changed == seq);
+        if !changed && next.readings.front().is_none_or(|(since, _)| *since != seq) {
+            next.seq = self.seq;
+        }
+        next
+    }
+
+    /// Everything, as JSON.
+    pub fn snapshot(&self) -> String {
+        self.since(0)
+    }
+
+    /// The members that changed after view `seq`, as JSON; `None` when nothing did.
+    pub fn delta(&self, seq: u64) -> Option<String> {
+        (self.seq > seq).then(|| self.since(seq))
+    }
+
+    fn since(&self, seq: u64) -> String {
+        let mut text = format!("{{\"seq\":{},\"at\":\"{:.3}\"", self.seq, self.at);
+        for member in self.members.iter().filter(|member| member.changed > seq) {
+            text.extend([",\"", member.name, "\":", member.json.get()]);
+        }
+        let fresh = || self.readings.iter().filter(|(since, _)| *since > seq);
+        if seq == 0 || fresh().next().is_some() {
+            text.push_str(",\"readings\":[");
+            for (index, (_, reading)) in fresh().enumerate() {
+                text.extend([if index > 0 { "," } else { "" }, reading.get()]);
+            }
+            text.push(']');
+        }
+        text.push('}');
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.to_owned()).unwrap()
+    }
+
+    fn members(rates: &str, chutes: &str) -> Vec<(&'static str, Box<RawValue>)> {
+        vec![("rates", raw(rates)), ("chutes", raw(chutes))]
+    }
+
+    #[test]
+    fn a_delta_has_only_what_changed() {
+        let first = View::default().next(members("1", "2"), vec![raw("\"a\"")]);
+        let second = first.next(members("1", "3"), vec![raw("\"b\""), raw("\"c\"")]);
+        let head = |seq| format!("{{\"seq\":{seq},\"at\":\"1970-01-01T00:00:00.000Z\"");
+        assert_eq!(
+            first.snapshot(),
+            head(1) + ",\"rates\":1,\"chutes\":2,\"readings\":[\"a\"]}"
+        );
+        let delta = head(2) + ",\"chutes\":3,\"readings\":[\"c\",\"b\"]}";
+        assert_eq!(second.delta(1), Some(delta));
+        assert_eq!(second.delta(2), None);
+    }
+
+    #[test]
+    fn a_view_without_change_keeps_its_number() {
+        let first = View::default().next(members("1", "2"), Vec::new());
+        assert_eq!(first.next(members("1", "2"), Vec::new()).seq, first.seq);
+    }
+}

@@ -1,0 +1,179 @@
+//! From a reading to a destination, a hold and a first hop. Pure and fast: the line does not wait.
+//!
+//! A code in the manifest decides; the label's own words come second. Two codes with different
+//! entries, or a label that contradicts its manifest entry in the country, are never guessed away.
+
+use sortline_core::{Destination, DestinationSource, Permille, Reading, Resolution};
+use sortline_route::Level;
+use sortline_route::compliance::{Declaration, Rules};
+
+use crate::config::{Manifest, ManifestEntry};
+use crate::routing::Routing;
+
+/// All that is looked up for a parcel.
+#[derive(Debug)]
+pub struct Resolver {
+    manifest: Manifest,
+    rules: Option<Rules>,
+    routing: Routing,
+}
+
+impl Resolver {
+    /// A resolver of a site.
+    pub const fn new(manifest: Manifest, rules: Option<Rules>, routing: Routing) -> Self {
+        Self {
+            manifest,
+            rules,
+            routing,
+        }
+    }
+
+    /// What is known of a parcel with this reading.
+    pub fn resolve(&self, reading: &Reading) -> Resolution {
+        let entry = match self.announced(reading) {
+            Ok(entry) => entry,
+            Err(hold) => return hold,
+        };
+        let destination = match (entry, &reading.destination) {
+            (Some(entry), label) => match of_entry(entry, label.as_ref()) {
+                Some(destination) => destination,
+                None => return hold("destination_conflict"),
+            },
+            (None, Some(label)) => label.clone(),
+            (None, None) => return Resolution::Unknown,
+        };
+        if let Some(reason) = self.hold_reason(entry, &destination) {
+            return Resolution::Hold { reason };
+        }
+        let level = entry
+            .and_then(|entry| Level::parse(&entry.service))
+            .unwrap_or_default();
+        let (hop, why) = self.routing.first(&destination, level);
+        Resolution::Sort {
+            destination,
+            hop,
+            why,
+        }
+    }
+
+    /// The manifest entry of the codes read; two different ones are a conflict.
+    fn announced(&self, reading: &Reading) -> Result<Option<&ManifestEntry>, Resolution> {
+        let mut found: Option<&ManifestEntry> = None;
+        for entry in reading
+            .codes
+            .iter()
+            .filter_map(|code| self.manifest.get(&code.value))
+        {
+            match found {
+                Some(other) if other != entry => return Err(hold("manifest_conflict")),
+                _ => found = Some(entry),
+            }
+        }
+        Ok(found)
+    }
+
+    fn hold_reason(&self, entry: Option<&ManifestEntry>, to: &Destination) -> Option<String> {
+        let rules = self.rules.as_ref()?;
+        let value = entry.and_then(|entry| self.routing.in_base(&entry.value, &entry.currency));
+        let declaration = Declaration {
+            country: &to.country,
+            territory: &self.routing.territory(to),
+            goods: entry.map_or("", |entry| entry.goods.reveal()),
+            hs_code: entry.map_or("", |entry| &entry.hs_code),
+            value,
+        };
+        let verdict = rules.check(&declaration);
+        verdict.holds.into_iter().next().map(|hold| hold.reason)
+    }
+}
+
+fn hold(reason: &str) -> Resolution {
+    Resolution::Hold {
+        reason: reason.to_owned(),
+    }
+}
+
+/// The destination announced; `None` when the label names another country.
+fn of_entry(entry: &ManifestEntry, label: Option<&Destination>) -> Option<Destination> {
+    if label.is_some_and(|label| label.country != entry.country) {
+        return None;
+    }
+    Some(Destination {
+        country: entry.country.clone(),
+        postcode: (!entry.postcode.is_empty()).then(|| entry.postcode.clone()),
+        source: DestinationSource::Manifest,
+        confidence: Permille::ONE,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Files;
+    use crate::network;
+    use crate::routing::Routes;
+    use sortline_core::Code;
+
+    fn resolver() -> Resolver {
+        let manifest = "code,country,postcode,city,service,weight_g,value,currency,goods,hs_code\n\
+            A1,FR,93200,Saint-Denis,standard,448,11.79,EUR,ceramic mug,691200\n\
+            A2,FR,34000,Montpellier,express,1392,57.7,EUR,curtain,630392\n\
+            B1,US,90012,Los Angeles,standard,300,20,USD,knitted scarf,611710\n\
+            B2,US,90012,Los Angeles,standard,300,20,USD,knitted scarf,\n\
+            C1,FR,93200,Saint-Denis,standard,448,11.79,EUR,lithium cells,850650\n";
+        let manifest = Manifest::parse("m.csv".as_ref(), manifest).unwrap();
+        let now = "2026-11-23T12:00:00Z".parse().unwrap();
+        let routes = Routes::load(&Files::Demo, "DE-FRA", now).unwrap();
+        let rules = network::load_rules(&Files::Demo).unwrap();
+        Resolver::new(manifest, rules, Routing::fixed(routes))
+    }
+
+    fn reading(codes: &[&str], country: Option<&str>) -> Reading {
+        let code = |value: &&str| Code {
+            kind: "s10".to_owned(),
+            value: (*value).to_owned(),
+        };
+        let destination = country.map(|country| Destination {
+            country: country.to_owned(),
+            postcode: Some("93200".to_owned()),
+            source: DestinationSource::Gs1421,
+            confidence: Permille::ONE,
+        });
+        Reading {
+            codes: codes.iter().map(code).collect(),
+            destination,
+            no_read: None,
+        }
+    }
+
+    #[test]
+    fn every_reading_has_its_resolution() {
+        let resolver = resolver();
+        let table = [
+            (reading(&["A1"], None), "FR"),
+            (reading(&["a 1"], Some("FR")), "FR"),
+            (reading(&["A1", "X9"], None), "FR"),
+            (reading(&[], Some("FR")), "FR"),
+            (reading(&["A1", "A2"], None), "manifest_conflict"),
+            (reading(&["A1"], Some("DE")), "destination_conflict"),
+            (reading(&["B1"], None), "US"),
+            (reading(&["B2"], None), "hs_code_missing"),
+            (reading(&["C1"], None), "lithium_battery"),
+            (reading(&["X9"], None), "unknown"),
+            (reading(&[], None), "unknown"),
+        ];
+        for (reading, expected) in table {
+            let found = match resolver.resolve(&reading) {
+                Resolution::Sort {
+                    destination, hop, ..
+                } => {
+                    assert!(hop.is_some(), "no hop for {reading:?}");
+                    destination.country
+                }
+                Resolution::Hold { reason } => reason,
+                Resolution::Unknown => "unknown".to_owned(),
+            };
+            assert_eq!(found, expected, "{reading:?}");
+        }
+    }
+}

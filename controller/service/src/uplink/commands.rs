@@ -1,0 +1,274 @@
+//! Rules for commands that come over MQTT.
+//!
+//! A command is `{"id": …, "deadline": …, …}` on the topic `cmd/{name}`; the remaining members are
+//! those of [`OperatorCommand`]. Retained, expired, far too early, repeated, malformed and too
+//! frequent ones are refused, each with a reason.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use sortline_core::OperatorCommand;
+
+/// Longest payload read, bytes.
+const PAYLOAD_MAX: usize = 4_096;
+
+/// Ids remembered.
+const SEEN_MAX: usize = 4_096;
+
+/// Commands accepted in one second.
+const PER_SECOND_MAX: u32 = 20;
+
+/// Why a command is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refused {
+    /// The broker kept it from earlier.
+    Retained,
+    /// Not JSON, no id, no deadline, unknown command, unknown member, or too long.
+    Malformed,
+    /// Its deadline has passed.
+    Expired,
+    /// Its deadline is further ahead than the site allows.
+    DeadlineTooFar,
+    /// A command with its id was here before.
+    Duplicate,
+    /// Too many commands at once.
+    TooMany,
+    /// The line takes no commands at the moment.
+    Busy,
+}
+
+/// What became of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Its id, where one could be read.
+    pub id: Option<String>,
+    /// The command, or why not.
+    pub result: Result<OperatorCommand, Refused>,
+}
+
+/// Remembers what was accepted.
+#[derive(Debug)]
+pub struct Gate {
+    ahead_max: SignedDuration,
+    seen: BTreeSet<String>,
+    order: VecDeque<String>,
+    second: (i64, u32),
+}
+
+impl Gate {
+    /// A gate that knows the ids of commands accepted before, oldest last.
+    pub fn new(ahead_max_s: u32, known: Vec<String>) -> Self {
+        let mut gate = Self {
+            ahead_max: SignedDuration::from_secs(ahead_max_s.into()),
+            seen: BTreeSet::new(),
+            order: VecDeque::new(),
+            second: (0, 0),
+        };
+        known.into_iter().rev().for_each(|id| gate.remember(id));
+        gate
+    }
+
+    /// Judges a message on `cmd/{name}` received at `now`.
+    pub fn judge(&mut self, now: Timestamp, name: &str, payload: &[u8], retained: bool) -> Verdict {
+        let parsed = parse(name, payload);
+        let id = parsed.as_ref().ok().map(|parsed| parsed.id.clone());
+        let result = match parsed {
+            Err(refused) => Err(refused),
+            Ok(_) if retained => Err(Refused::Retained),
+            Ok(parsed) => self.admit(now, parsed),
+        };
+        Verdict { id, result }
+    }
+
+    fn admit(&mut self, now: Timestamp, parsed: Parsed) -> Result<OperatorCommand, Refused> {
+        let Parsed {
+            id,
+            deadline,
+            command,
+        } = parsed;
+        if deadline < now {
+            return Err(Refused::Expired);
+        }
+        if deadline.duration_since(now) > self.ahead_max {
+            return Err(Refused::DeadlineTooFar);
+        }
+        if self.seen.contains(&id) {
+            return Err(Refused::Duplicate);
+        }
+        let second = now.as_second();
+        let before = if self.second.0 == second {
+            self.second.1
+        } else {
+            0
+        };
+        if before >= PER_SECOND_MAX {
+            return Err(Refused::TooMany);
+        }
+        self.second = (second, before.saturating_add(1));
+        self.remember(id);
+        Ok(command)
+    }
+
+    fn remember(&mut self, id: String) {
+        if self.order.len() >= SEEN_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.seen.remove(&oldest);
+        }
+        if self.seen.insert(id.clone()) {
+            self.order.push_back(id);
+        }
+    }
+}
+
+struct Parsed {
+    id: String,
+    deadline: Timestamp,
+    command: OperatorCommand,
+}
+
+fn parse(name: &str, payload: &[u8]) -> Result<Parsed, Refused> {
+    if payload.len() > PAYLOAD_MAX {
+        return Err(Refused::Malformed);
+    }
+    let malformed = |_error| Refused::Malformed;
+    let json: serde_json::Value = serde_json::from_slice(payload).map_err(malformed)?;
+    let serde_json::Value::Object(mut members) = json else {
+        return Err(Refused::Malformed);
+    };
+    let mut text = |key| match members.remove(key) {
+        Some(serde_json::Value::String(text)) => Ok(text),
+        _ => Err(Refused::Malformed),
+    };
+    let (id, deadline) = (text("id")?, text("deadline")?);
+    let deadline = deadline.parse().map_err(|_error| Refused::Malformed)?;
+    if !is_id(&id) || members.contains_key("command") {
+        return Err(Refused::Malformed);
+    }
+    members.insert("command".to_owned(), name.into());
+    let command = serde_json::from_value(members.into()).map_err(malformed)?;
+    Ok(Parsed {
+        id,
+        deadline,
+        command,
+    })
+}
+
+/// Ids become part of a topic: letters, digits and `-_.` only.
+fn is_id(id: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    (1..=64).contains(&id.len()) && id.chars().all(allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-11-23T12:00:00Z".parse().unwrap()
+    }
+
+    fn judge(gate: &mut Gate, name: &str, payload: &str) -> Result<OperatorCommand, Refused> {
+        gate.judge(now(), name, payload.as_bytes(), false).result
+    }
+
+    fn reset(id: &str, deadline: &str) -> String {
+        format!(r#"{{"id":"{id}","deadline":"{deadline}"}}"#)
+    }
+
+    #[test]
+    fn a_command_in_time_is_accepted_once() {
+        let mut gate = Gate::new(60, Vec::new());
+        let payload = reset("a-1", "2026-11-23T12:00:30Z");
+        assert_eq!(
+            judge(&mut gate, "reset", &payload),
+            Ok(OperatorCommand::Reset)
+        );
+        assert_eq!(judge(&mut gate, "reset", &payload), Err(Refused::Duplicate));
+    }
+
+    #[test]
+    fn ids_from_before_a_restart_are_known() {
+        let mut gate = Gate::new(60, vec!["a-1".to_owned()]);
+        let payload = reset("a-1", "2026-11-23T12:00:30Z");
+        assert_eq!(judge(&mut gate, "reset", &payload), Err(Refused::Duplicate));
+    }
+
+    #[test]
+    fn every_bad_command_has_its_reason() {
+        let table = [
+            (
+                "reset",
+                reset("a", "2026-11-23T11:59:59Z"),
+                Refused::Expired,
+            ),
+            (
+                "reset",
+                reset("a", "2026-11-23T12:01:01Z"),
+                Refused::DeadlineTooFar,
+            ),
+            ("reset", reset("a", "soon"), Refused::Malformed),
+            (
+                "reset",
+                reset("a/b", "2026-11-23T12:00:30Z"),
+                Refused::Malformed,
+            ),
+            (
+                "reset",
+                reset("", "2026-11-23T12:00:30Z"),
+                Refused::Malformed,
+            ),
+            (
+                "divert",
+                reset("a", "2026-11-23T12:00:30Z"),
+                Refused::Malformed,
+            ),
+            (
+                "empty_chute",
+                reset("a", "2026-11-23T12:00:30Z"),
+                Refused::Malformed,
+            ),
+            ("reset", "{".to_owned(), Refused::Malformed),
+            ("reset", "[]".to_owned(), Refused::Malformed),
+            ("reset", "[".repeat(PAYLOAD_MAX), Refused::Malformed),
+            ("reset", " ".repeat(PAYLOAD_MAX + 1), Refused::Malformed),
+        ];
+        for (name, payload, expected) in table {
+            let mut gate = Gate::new(60, Vec::new());
+            assert_eq!(
+                judge(&mut gate, name, &payload),
+                Err(expected),
+                "{name} {payload:.80}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_retained_command_is_refused_under_its_id() {
+        let payload = reset("a", "2026-11-23T12:00:30Z");
+        let verdict = Gate::new(60, Vec::new()).judge(now(), "reset", payload.as_bytes(), true);
+        assert_eq!(
+            verdict,
+            Verdict {
+                id: Some("a".to_owned()),
+                result: Err(Refused::Retained)
+            }
+        );
+    }
+
+    #[test]
+    fn a_flood_is_cut_off() {
+        let mut gate = Gate::new(60, Vec::new());
+        let results = (0..100).map(|n| {
+            judge(
+                &mut gate,
+                "reset",
+                &reset(&format!("a{n}"), "2026-11-23T12:00:30Z"),
+            )
+        });
+        let accepted = results.filter(Result::is_ok).count();
+        assert_eq!(accepted, 20);
+    }
+}

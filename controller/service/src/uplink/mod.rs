@@ -1,0 +1,38 @@
+//! MQTT 5 towards the host: state, events, alarms out; commands in.
+//!
+//! The live task puts messages into the [`Outbox`] and never waits. The uplink task keeps them
+//! while the broker cannot be reached, drops the oldest that is no outcome when there are too
+//! many, subscribes again at every connection without a session, and checks every command by the
+//! rules of [`commands`] before the line hears of it.
+
+mod broker;
+mod client;
+pub mod commands;
+mod outbox;
+mod topics;
+
+pub use broker::start as start_broker;
+pub use client::{Settings, run};
+pub use outbox::{Outbox, Publication};
+pub use topics::Topics;
+
+/// What the uplink did, for metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Whether the broker is connected.
+    pub connected: bool,
+    /// Connections made.
+    pub connections: u64,
+    /// Messages handed to the broker.
+    pub published: u64,
+    /// Messages that the broker refused.
+    pub refused: u64,
+    /// Messages dropped because too many waited.
+    pub dropped: u64,
+    /// Messages waiting.
+    pub waiting: u64,
+    /// Commands accepted.
+    pub commands_accepted: u64,
+    /// Commands refused.
+    pub commands_refused: u64,
+}

@@ -1,0 +1,136 @@
+//! What the host shall hear, handed over without waiting.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use sortline_core::{ChuteId, ChuteState, ParcelId, Step};
+use tokio::sync::mpsc;
+
+use super::Topics;
+
+/// A message to publish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publication {
+    /// Topic.
+    pub topic: String,
+    /// JSON, or nothing to clear a retained message.
+    pub payload: String,
+    /// The broker keeps it for those who come later.
+    pub retain: bool,
+    /// It tells an outcome: never dropped before others.
+    pub outcome: bool,
+}
+
+/// The live task's end of the uplink.
+#[derive(Debug)]
+pub struct Outbox {
+    to: Option<(Topics, mpsc::Sender<Publication>)>,
+}
+
+#[derive(Serialize)]
+struct ParcelEvent<'a> {
+    at: String,
+    parcel: ParcelId,
+    #[serde(flatten)]
+    step: &'a Step,
+}
+
+#[derive(Serialize)]
+struct ChuteEvent {
+    at: String,
+    chute: ChuteId,
+    state: ChuteState,
+}
+
+impl Outbox {
+    /// An outbox into an uplink.
+    pub const fn new(topics: Topics, to: mpsc::Sender<Publication>) -> Self {
+        Self {
+            to: Some((topics, to)),
+        }
+    }
+
+    /// An outbox of a site without MQTT.
+    pub const fn closed() -> Self {
+        Self { to: None }
+    }
+
+    /// The whole state.
+    pub fn state(&mut self, snapshot: &str) {
+        self.put(Topics::state, snapshot.to_owned(), true);
+    }
+
+    /// A step of a parcel.
+    pub fn parcel(&mut self, parcel: ParcelId, step: &Step, at: Timestamp) {
+        let event = ParcelEvent {
+            at: format!("{at:.3}"),
+            parcel,
+            step,
+        };
+        self.put_json(
+            |topics| topics.parcel(parcel),
+            &event,
+            matches!(step, Step::Ended { .. }),
+        );
+    }
+
+    /// A chute's state.
+    pub fn chute(&mut self, chute: ChuteId, state: ChuteState, at: Timestamp) {
+        let event = ChuteEvent {
+            at: format!("{at:.3}"),
+            chute,
+            state,
+        };
+        let payload = serde_json::to_string(&event).unwrap_or_default();
+        self.put(|topics| topics.chute(chute), payload, true);
+    }
+
+    /// An alarm that came.
+    pub fn alarm(&mut self, id: &str, alarm: &impl Serialize) {
+        let payload = serde_json::to_string(alarm).unwrap_or_default();
+        self.put(|topics| topics.alarm(id), payload, true);
+    }
+
+    /// An alarm that went.
+    pub fn alarm_cleared(&mut self, id: &str) {
+        self.put(|topics| topics.alarm(id), String::new(), true);
+    }
+
+    fn put_json(
+        &mut self,
+        topic: impl FnOnce(&Topics) -> String,
+        event: &impl Serialize,
+        outcome: bool,
+    ) {
+        let Some((topics, to)) = &self.to else { return };
+        let payload = serde_json::to_string(event).unwrap_or_default();
+        send(
+            to,
+            Publication {
+                topic: topic(topics),
+                payload,
+                retain: false,
+                outcome,
+            },
+        );
+    }
+
+    fn put(&mut self, topic: impl FnOnce(&Topics) -> String, payload: String, retain: bool) {
+        let Some((topics, to)) = &self.to else { return };
+        send(
+            to,
+            Publication {
+                topic: topic(topics),
+                payload,
+                retain,
+                outcome: false,
+            },
+        );
+    }
+}
+
+fn send(to: &mpsc::Sender<Publication>, publication: Publication) {
+    if to.try_send(publication).is_err() {
+        // The uplink takes messages out faster than a line can make them; the journal has it all.
+        tracing::warn!("the uplink is too slow, a message was dropped");
+    }
+}

@@ -1,0 +1,244 @@
+//! Cameras: one thread that receives and one that reads for each.
+//!
+//! Between them is a short queue that forgets its oldest frame, so that a slow reading costs that
+//! frame and not those behind it. A frame belongs to a parcel only by the trigger number that it
+//! carries. Cameras that freeze, go black or cannot be reached are reported as not healthy.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use sortline_capture::{Frame, Options, Reader, Source};
+use sortline_core::{
+    CameraId, Code, Destination, DestinationSource, Event, NoRead, Permille, Reading, TriggerId,
+};
+use sortline_read::{Country, FrameResult};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, mpsc};
+
+use crate::clock;
+use crate::config::{CameraConfig, VisionConfig};
+use crate::live::Shot;
+
+/// A camera that gives no frame for this long is connected anew. That alone is no fault: without
+/// parcels there are no triggers.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// Bad frames in a row after which a camera is not healthy.
+const BAD_MAX: u32 = 3;
+
+/// Where results go.
+#[derive(Clone, Debug)]
+pub struct Outputs {
+    /// Readings and health, for the line.
+    pub events: mpsc::Sender<Event>,
+    /// Pictures, for screens.
+    pub shots: mpsc::Sender<Shot>,
+}
+
+/// Starts the threads of all cameras. They end with the process, or when the line is gone.
+///
+/// # Errors
+/// A source is of no known kind, the engine for reading cannot start, or this build has none.
+pub fn start(
+    cameras: &[CameraConfig],
+    vision: &VisionConfig,
+    country: &str,
+    outputs: &Outputs,
+) -> anyhow::Result<()> {
+    let time = sortline_capture::Clock {
+        monotonic: clock::since_start_of_machine,
+        thread_cpu: clock::thread_cpu,
+    };
+    let options = Options {
+        budget: Some(Duration::from_millis(vision.budget_ms.into())),
+        text: vision.text,
+        country: Country::from_alpha2(country),
+        ..Options::default()
+    };
+    for camera in cameras {
+        let what = || format!("camera {} at {}", camera.id, camera.source);
+        let source = Source::open(&camera.source, SILENCE, time).with_context(what)?;
+        let reader = Reader::new(options.clone(), time).with_context(what)?;
+        let (frames, queue) = broadcast::channel(vision.queue_frames.into());
+        let health = Health::new(camera.id, outputs.events.clone());
+        let receiver = Receiver { source, frames, health: health.clone() };
+        let worker = Worker { camera: camera.id, reader, queue, health, outputs: outputs.clone() };
+        let spawn = |name: String| std::thread::Builder::new().name(name);
+        spawn(format!("camera-{}", camera.id)).spawn(move || receiver.run()).with_context(what)?;
+        spawn(format!("read-{}", camera.id)).spawn(move || worker.run()).with_context(what)?;
+    }
+    Ok(())
+}
+
+/// Tells changes of a camera's health to the line.
+#[derive(Clone, Debug)]
+struct Health {
+    camera: CameraId,
+    events: mpsc::Sender<Event>,
+    bad: u32,
+}
+
+impl Health {
+    const fn new(camera: CameraId, events: mpsc::Sender<Event>) -> Self {
+        Self { camera, events, bad: 0 }
+    }
+
+    /// One more good or bad sign. False when the line is gone.
+    fn sign(&mut self, good: bool) -> bool {
+        let before = self.bad >= BAD_MAX;
+        self.bad = if good { 0 } else { self.bad.saturating_add(1) };
+        let now = self.bad >= BAD_MAX;
+        if before == now {
+            return !self.events.is_closed();
+        }
+        tracing::warn!(camera = %self.camera, healthy = !now, "a camera's health changed");
+        let event = Event::Camera { camera: self.camera, healthy: !now };
+        self.events.blocking_send(event).is_ok()
+    }
+}
+
+struct Receiver {
+    source: Source,
+    frames: broadcast::Sender<Arc<Frame>>,
+    health: Health,
+}
+
+impl Receiver {
+    fn run(mut self) {
+        loop {
+            let since = clock::since_start_of_machine();
+            let Some(taken) = self.source.next() else { return };
+            let goes_on = match taken {
+                Ok(frame) => {
+                    let heard = self.frames.send(Arc::new(frame)).is_ok();
+                    heard && self.health.sign(true)
+                }
+                Err(missed) => {
+                    let waited = clock::since_start_of_machine().saturating_sub(since);
+                    let idle = waited >= SILENCE;
+                    tracing::debug!(error = %missed.error, idle, "a camera gave no frame");
+                    idle || self.health.sign(false)
+                }
+            };
+            if !goes_on {
+                return;
+            }
+        }
+    }
+}
+
+struct Worker {
+    camera: CameraId,
+    reader: Reader,
+    queue: broadcast::Receiver<Arc<Frame>>,
+    health: Health,
+    outputs: Outputs,
+}
+
+impl Worker {
+    fn run(mut self) {
+        let mut last: Option<Arc<Frame>> = None;
+        loop {
+            let frame = match self.queue.blocking_recv() {
+                Ok(frame) => frame,
+                Err(RecvError::Lagged(count)) => {
+                    tracing::warn!(camera = %self.camera, count, "frames were forgotten unread");
+                    continue;
+                }
+                Err(RecvError::Closed) => return,
+            };
+            let frozen = last.as_ref().is_some_and(|last| is_repeated(last, &frame));
+            let begun = clock::since_start_of_machine();
+            let result = self.reader.read(&frame);
+            let taken = clock::since_start_of_machine().saturating_sub(begun);
+            let mut reading = reading_of(&result);
+            if frozen {
+                // A picture that was shown before says nothing about the parcel below.
+                reading = no_read(NoRead::BadImage);
+            }
+            let good = reading.no_read != Some(NoRead::BadImage);
+            if !self.health.sign(good) || !self.tell(&frame, reading, taken) {
+                return;
+            }
+            last = Some(frame);
+        }
+    }
+
+    /// Hands a reading over. False when the line is gone.
+    fn tell(&self, frame: &Frame, reading: Reading, taken: Duration) -> bool {
+        let trigger = frame.trigger.map(TriggerId);
+        let shot = Shot {
+            camera: self.camera,
+            trigger,
+            jpeg: frame.jpeg.as_deref().map(Into::into),
+            read_us: u64::try_from(taken.as_micros()).unwrap_or(u64::MAX),
+        };
+        if self.outputs.shots.try_send(shot).is_err() {
+            tracing::debug!("a picture was not kept for screens");
+        }
+        let Some(trigger) = trigger else {
+            tracing::debug!(camera = %self.camera, "a frame carries no trigger number");
+            return !self.outputs.events.is_closed();
+        };
+        let event = Event::Read { camera: self.camera, trigger, reading };
+        self.outputs.events.blocking_send(event).is_ok()
+    }
+}
+
+/// The same picture under another trigger: no sensor gives that twice.
+fn is_repeated(before: &Frame, now: &Frame) -> bool {
+    before.trigger != now.trigger && before.jpeg.is_some() && before.jpeg == now.jpeg
+}
+
+fn no_read(reason: NoRead) -> Reading {
+    Reading { no_read: Some(reason), ..Reading::default() }
+}
+
+/// A frame's result reduced to what sorting needs.
+pub fn reading_of(result: &FrameResult) -> Reading {
+    if let Some(reason) = result.no_read {
+        return no_read(match reason {
+            sortline_read::NoRead::NothingFound => NoRead::NothingFound,
+            sortline_read::NoRead::NoIdentifier => NoRead::NoIdentifier,
+            sortline_read::NoRead::BadImage => NoRead::BadImage,
+            sortline_read::NoRead::Undecodable => NoRead::Undecodable,
+            sortline_read::NoRead::Deadline => NoRead::Deadline,
+            sortline_read::NoRead::Conflict => NoRead::Conflict,
+        });
+    }
+    let named = result.identifiers.iter().filter(|identifier| identifier.names_parcel());
+    let code = |identifier: &sortline_read::Identifier| Code {
+        kind: identifier.kind.to_owned(),
+        value: identifier.value.clone(),
+    };
+    let codes: Vec<Code> = named.map(code).collect();
+    let destination = result.destination.as_ref().and_then(destination_of);
+    let nothing = codes.is_empty() && destination.is_none();
+    Reading { codes, destination, no_read: nothing.then_some(NoRead::NoIdentifier) }
+}
+
+fn destination_of(found: &sortline_read::Destination) -> Option<Destination> {
+    use sortline_read::Source;
+    Some(Destination {
+        country: found.country?.alpha2().to_owned(),
+        postcode: found.postcode.clone(),
+        source: match found.source {
+            Source::Gs1421 => DestinationSource::Gs1421,
+            Source::Gs143xx => DestinationSource::Gs143xx,
+            Source::Gs1420 => DestinationSource::Gs1420,
+            Source::Carrier => DestinationSource::Carrier,
+            Source::Symbol => DestinationSource::Symbol,
+            Source::Gs1403 => DestinationSource::Gs1403,
+            Source::Ocr => DestinationSource::Ocr,
+        },
+        confidence: permille(found.confidence),
+    })
+}
+
+/// A confidence from 0 to 1 in thousandths, rounded down.
+fn permille(confidence: f32) -> Permille {
+    let reached = |permille: u16| f32::from(permille) / 1_000.0 <= confidence;
+    let above = (0..1_000).collect::<Vec<u16>>().partition_point(|&permille| reached(permille + 1));
+    u16::try_from(above).ok().and_then(Permille::new).unwrap_or_default()
+}

@@ -1,0 +1,259 @@
+//! Scenarios: which line, which parcels, what goes wrong.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use sortline_core::topology::{LineConfig, Topology, TopologyError};
+use sortline_core::{PlanError, SortPlan};
+
+use crate::plant::config::{parse, range_error};
+use crate::plant::{ConfigError, PlantConfig};
+
+/// A scenario file as written.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ScenarioConfig {
+    /// Name in reports.
+    pub name: String,
+    /// Directory of the site whose `line.toml`, `plan.toml` and `plant.toml` are used, relative
+    /// to the scenario file.
+    pub site: PathBuf,
+    /// New parcels the feeder brings, 1 to 100,000,000, unless the command line says otherwise;
+    /// default 2,000.
+    #[serde(default = "two_thousand")]
+    pub parcels: u64,
+    /// The plant, instead of the site's `plant.toml`.
+    #[serde(default)]
+    pub plant: Option<PlantConfig>,
+    /// The controller's surroundings.
+    #[serde(default)]
+    pub shell: ShellConfig,
+    /// Where parcels go, with shares. At least one.
+    #[serde(rename = "destination")]
+    pub destinations: Vec<Share>,
+}
+
+const fn two_thousand() -> u64 {
+    2_000
+}
+
+/// Times of fieldbus, cameras and look-ups.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct ShellConfig {
+    /// Time between two polls of the field node, 1 to 50 ms; default 10.
+    pub poll_ms: u32,
+    /// Longest time until a command is written, 0 to 100 ms; default 8. Each takes a time between
+    /// 0 and this.
+    pub write_ms_max: u32,
+    /// Mean time from a camera's trigger to its reading, 0 to 5,000 ms; default 60.
+    pub read_ms_mean: u32,
+    /// Its standard deviation, 0 to 1,000 ms; default 15.
+    pub read_ms_sigma: u32,
+    /// Longest look-up of a parcel, 0 to 5,000 ms; default 10.
+    pub resolve_ms_max: u32,
+    /// Belt that a camera sees, 50 to 5,000 mm; default 700.
+    pub view_mm: u32,
+}
+
+impl Default for ShellConfig {
+    fn default() -> Self {
+        Self {
+            poll_ms: 10,
+            write_ms_max: 8,
+            read_ms_mean: 60,
+            read_ms_sigma: 15,
+            resolve_ms_max: 10,
+            view_mm: 700,
+        }
+    }
+}
+
+/// A destination and its share.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Share {
+    /// ISO 3166-1 alpha-2 country.
+    pub country: String,
+    /// Postcode; absent: none is known.
+    #[serde(default)]
+    pub postcode: Option<String>,
+    /// First hop of its route; absent: the sort plan's rules for countries decide.
+    #[serde(default)]
+    pub hop: Option<String>,
+    /// Its share, relative to the others, 1 to 1,000,000; default 1.
+    #[serde(default = "one")]
+    pub weight: u32,
+}
+
+const fn one() -> u32 {
+    1
+}
+
+/// Why a scenario cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum ScenarioError {
+    /// A file cannot be read.
+    #[error("{file} cannot be read")]
+    File {
+        /// Which.
+        file: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file is not what it must be.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The line has problems.
+    #[error("{file}: {first}{more}", more = more(*.count))]
+    Line {
+        /// Its file.
+        file: PathBuf,
+        /// The first problem.
+        first: TopologyError,
+        /// How many there are.
+        count: usize,
+    },
+    /// The sort plan does not fit the line.
+    #[error("{file}: {first}{more}", more = more(*.count))]
+    Plan {
+        /// Its file.
+        file: PathBuf,
+        /// The first problem.
+        first: PlanError,
+        /// How many there are.
+        count: usize,
+    },
+}
+
+fn more(count: usize) -> String {
+    if count > 1 {
+        format!(" (and {} more)", count - 1)
+    } else {
+        String::new()
+    }
+}
+
+/// A scenario, ready to run.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// The file as written.
+    pub config: ScenarioConfig,
+    /// The line.
+    pub topology: Topology,
+    /// The sort plan.
+    pub plan: SortPlan,
+    /// The plant.
+    pub plant: PlantConfig,
+}
+
+impl Scenario {
+    /// Loads a scenario file and the site it names.
+    ///
+    /// # Errors
+    /// [`ScenarioError`], naming the file, the key and what is allowed.
+    pub fn load(path: &Path) -> Result<Self, ScenarioError> {
+        let text = read(path)?;
+        let name = path.display().to_string();
+        let config: ScenarioConfig = parse(&name, &text)?;
+        check(&config, &name, &text)?;
+        let site = path.parent().unwrap_or(Path::new("")).join(&config.site);
+        let line_file = site.join("line.toml");
+        let line: LineConfig = parse(&line_file.display().to_string(), &read(&line_file)?)?;
+        let topology = Topology::new(line).map_err(|problems| {
+            let count = problems.len();
+            let none = TopologyError {
+                key: "line".to_owned(),
+                problem: "refused".to_owned(),
+            };
+            let first = problems.into_iter().next().unwrap_or(none);
+            ScenarioError::Line {
+                file: line_file,
+                first,
+                count,
+            }
+        })?;
+        let plan_file = site.join("plan.toml");
+        let plan: SortPlan = parse(&plan_file.display().to_string(), &read(&plan_file)?)?;
+        let plant = if let Some(plant) = &config.plant {
+            plant.check(&name, &text, "plant.")?;
+            plant.clone()
+        } else {
+            let file = site.join("plant.toml");
+            PlantConfig::from_toml(&file.display().to_string(), &read(&file)?)?
+        };
+        Ok(Self {
+            config,
+            topology,
+            plan,
+            plant,
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<String, ScenarioError> {
+    std::fs::read_to_string(path).map_err(|source| ScenarioError::File {
+        file: path.to_owned(),
+        source,
+    })
+}
+
+fn check(config: &ScenarioConfig, file: &str, text: &str) -> Result<(), ConfigError> {
+    let s = &config.shell;
+    let checks = [
+        ("parcels", config.parcels, 1, 100_000_000),
+        ("shell.poll_ms", s.poll_ms.into(), 1, 50),
+        ("shell.write_ms_max", s.write_ms_max.into(), 0, 100),
+        ("shell.read_ms_mean", s.read_ms_mean.into(), 0, 5_000),
+        ("shell.read_ms_sigma", s.read_ms_sigma.into(), 0, 1_000),
+        ("shell.resolve_ms_max", s.resolve_ms_max.into(), 0, 5_000),
+        ("shell.view_mm", s.view_mm.into(), 50, 5_000),
+        (
+            "destination",
+            u64::try_from(config.destinations.len()).unwrap_or(0),
+            1,
+            65_535,
+        ),
+    ];
+    let shares = config.destinations.iter();
+    let shares = shares.map(|d| ("destination.weight", u64::from(d.weight), 1, 1_000_000));
+    for (key, found, least, greatest) in checks.into_iter().chain(shares) {
+        if !(least..=greatest).contains(&found) {
+            let allowed = format!("{least} to {greatest}");
+            return Err(range_error(
+                file,
+                text,
+                key.to_owned(),
+                (found.to_string(), allowed),
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scenario_out_of_range_is_refused_with_its_line() {
+        let text = "name = \"x\"\nsite = \"s\"\n[shell]\npoll_ms = 0\n[[destination]]\n\
+                    country = \"DE\"\n";
+        let config: ScenarioConfig = parse("x.toml", text).unwrap();
+        let found = check(&config, "x.toml", text).unwrap_err().to_string();
+        assert_eq!(
+            found,
+            "x.toml, line 4: `shell.poll_ms` is 0; allowed: 1 to 50"
+        );
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let error = Scenario::load(Path::new("/nowhere/x.toml")).unwrap_err();
+        assert_eq!(error.to_string(), "/nowhere/x.toml cannot be read");
+    }
+}

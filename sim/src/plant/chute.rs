@@ -1,0 +1,201 @@
+//! Chutes: the slide to the confirmation photo-eye, the bag, and the person who changes it.
+
+use std::collections::VecDeque;
+
+use sortline_core::ChuteId;
+use sortline_core::topology::{Chute as ChuteLine, ChuteKind};
+
+use super::Rng;
+use super::config::ChuteConfig;
+use super::parcel::Parcel;
+
+/// Least time between two parcels at a confirmation photo-eye: they do not overtake in a chute.
+const APART_US: i64 = 30_000;
+
+/// One chute, the recirculation conveyor's head, or the end of the belt.
+#[derive(Clone, Debug)]
+pub(crate) struct Chute {
+    pub(crate) id: ChuteId,
+    pub(crate) kind: ChuteKind,
+    /// Index of its confirmation photo-eye.
+    pub(crate) confirm: Option<usize>,
+    /// Index of its full photo-eye.
+    pub(crate) full: Option<usize>,
+    /// Parcels that came in.
+    pub(crate) taken: u64,
+    in_bag: u32,
+    changing: bool,
+    slide_us: (i64, i64),
+    sliding: VecDeque<Parcel>,
+    /// When the confirmation photo-eye is free again.
+    free_us: i64,
+}
+
+/// What a parcel in the bag leads to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Bagged {
+    /// The bag has become full: someone has to come.
+    pub(crate) now_full: bool,
+    /// The bag holds no more: the parcel lies beside it.
+    pub(crate) spilled: bool,
+}
+
+impl Chute {
+    /// An empty chute with its photo-eyes' indices.
+    pub(crate) fn new(line: &ChuteLine, confirm: Option<usize>, full: Option<usize>) -> Self {
+        let (least, most) = (line.confirm_ms_min, line.confirm_ms_max);
+        Self {
+            id: line.id,
+            kind: line.kind,
+            confirm,
+            full,
+            taken: 0,
+            in_bag: 0,
+            changing: false,
+            slide_us: (i64::from(least) * 1_000, i64::from(most) * 1_000),
+            sliding: VecDeque::new(),
+            free_us: 0,
+        }
+    }
+
+    /// A parcel leaves the belt. Returns when the confirmation photo-eye is blocked and when it
+    /// is clear again, for a chute in which parcels slide at `speed_mm_per_s`.
+    pub(crate) fn enter(
+        &mut self,
+        parcel: Parcel,
+        now_us: i64,
+        speed_mm_per_s: i64,
+        slide: (&ChuteConfig, &mut Rng),
+    ) -> (i64, i64) {
+        let (config, rng) = slide;
+        // A transfer onto the recirculation conveyor is guided: it scatters less than a fall.
+        let part = if self.kind == ChuteKind::Recirculation {
+            4
+        } else {
+            1
+        };
+        let sigma = i64::from(config.slide_ms_sigma) * 1_000 / part;
+        let (least, most) = self.slide_us;
+        // A tenth of the span on either side keeps the physics within the limits declared.
+        let margin = (most - least).max(0) / 10;
+        let drawn = i64::from(config.slide_ms_mean) * 1_000 + rng.normal(sigma);
+        let slide = drawn.clamp(least + margin, (most - margin).max(least + margin));
+        let blocked = (now_us + slide).max(self.free_us + APART_US);
+        let clear = blocked + parcel.length_um * 1_000 / speed_mm_per_s.max(1);
+        self.free_us = clear;
+        self.taken += 1;
+        self.sliding.push_back(parcel);
+        (blocked, clear)
+    }
+
+    /// The first parcel on the slide reaches the confirmation photo-eye of a recirculation
+    /// conveyor and is on its way back.
+    pub(crate) fn hand_over(&mut self) -> Option<Parcel> {
+        (self.kind == ChuteKind::Recirculation)
+            .then(|| self.sliding.pop_front())
+            .flatten()
+    }
+
+    /// Parcels between the belt and the bag.
+    pub(crate) fn sliding(&self) -> usize {
+        self.sliding.len()
+    }
+
+    /// The first parcel on the slide has passed the confirmation photo-eye.
+    pub(crate) fn land(&mut self, config: &ChuteConfig) -> Bagged {
+        match self.kind {
+            ChuteKind::Recirculation => return Bagged::default(),
+            ChuteKind::Reject => {
+                self.sliding.pop_front();
+                return Bagged::default();
+            }
+            ChuteKind::Sort => self.sliding.pop_front(),
+        };
+        self.in_bag += 1;
+        let now_full = self.in_bag >= config.full_parcels && !self.changing;
+        self.changing |= now_full;
+        Bagged {
+            now_full,
+            spilled: self.in_bag > config.bag_parcels,
+        }
+    }
+
+    /// Someone has put in an empty bag.
+    pub(crate) const fn change_bag(&mut self) {
+        self.in_bag = 0;
+        self.changing = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chute() -> Chute {
+        let line = ChuteLine {
+            id: ChuteId(1),
+            name: "1".to_owned(),
+            kind: ChuteKind::Sort,
+            capacity_parcels: 0,
+            confirm_ms_min: 150,
+            confirm_ms_max: 1_200,
+        };
+        Chute::new(&line, Some(0), Some(1))
+    }
+
+    fn parcel(serial: u32) -> Parcel {
+        Parcel {
+            serial,
+            length_um: 300_000,
+            width_mm: 200,
+            mass_g: 500,
+            lap: 0,
+        }
+    }
+
+    #[test]
+    fn the_slide_stays_within_the_limits_and_keeps_the_order() {
+        let config = ChuteConfig {
+            slide_ms_sigma: 2_000,
+            ..ChuteConfig::default()
+        };
+        let (mut chute, mut rng) = (chute(), Rng::new(1, 1));
+        let mut last = 0;
+        for i in 0..200 {
+            let now = i64::from(i) * 2_000_000;
+            let (blocked, clear) = chute.enter(parcel(i), now, 1_500, (&config, &mut rng));
+            assert!(
+                (150_000..=1_200_000).contains(&(blocked - now)),
+                "{}",
+                blocked - now
+            );
+            assert!(blocked > last);
+            assert_eq!(clear - blocked, 200_000);
+            last = clear;
+        }
+        let together = chute.enter(parcel(200), 0, 1_500, (&config, &mut rng));
+        assert_eq!(together.0, last + APART_US, "no overtaking");
+    }
+
+    #[test]
+    fn a_bag_gets_full_and_then_spills_until_it_is_changed() {
+        let config = ChuteConfig {
+            full_parcels: 2,
+            bag_parcels: 3,
+            ..ChuteConfig::default()
+        };
+        let mut chute = chute();
+        let landed: Vec<_> = (0..4)
+            .map(|_| {
+                let bagged = chute.land(&config);
+                (bagged.now_full, bagged.spilled)
+            })
+            .collect();
+        assert_eq!(
+            landed,
+            [(false, false), (true, false), (false, false), (false, true)]
+        );
+        chute.change_bag();
+        assert_eq!(chute.land(&config), Bagged::default());
+    }
+}

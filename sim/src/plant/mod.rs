@@ -1,0 +1,432 @@
+//! The physics of a line: belt, parcels, photo-eyes, diverters, chutes and what goes wrong with
+//! them.
+//!
+//! The plant is pure and seeded: it has no clock, and the same seed and the same outputs at the
+//! same times give the same physics on every machine. It jumps from event to event; nothing is
+//! sampled, so an edge is at the microsecond at which the parcel meets the beam.
+//!
+//! Lengths are micrometres, *travel* is belt travel since the start, time is microseconds since
+//! the start. A parcel's position is that of its leading edge, downstream of the induction
+//! photo-eye. A parcel is diverted when a diverter is fully out as the parcel's middle passes it;
+//! what nobody diverts falls into the reject chute at the end of the belt.
+//!
+//! Faults are named knobs ([`FaultRates`]); each counts how often it took effect.
+
+mod belt;
+mod chute;
+pub mod config;
+mod diverter;
+mod drive;
+mod eye;
+mod faults;
+mod feeder;
+mod happenings;
+mod parcel;
+mod rng;
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+
+use sortline_core::topology::{ChuteKind, EyeRole, LineConfig};
+use sortline_core::{ChuteId, DiverterId};
+
+pub use config::{ConfigError, PlantConfig};
+pub use drive::{Driven, drive, next_us, node_limits};
+pub use faults::{Fault, FaultDice, FaultRates};
+pub use parcel::Parcel;
+pub use rng::Rng;
+
+use belt::{Belt, NEVER_UM};
+use chute::Chute;
+use diverter::Diverter;
+use eye::Eye;
+use feeder::{Feeder, Returning};
+use parcel::{Moving, Places};
+
+/// Streams of random numbers, one for each purpose.
+pub(crate) mod stream {
+    pub(crate) const FEEDER: u64 = 1;
+    pub(crate) const SLIP: u64 = 2;
+    pub(crate) const CHUTE: u64 = 3;
+    pub(crate) const FAULT: u64 = 4;
+    pub(crate) const START: u64 = 5;
+}
+
+/// What the field node sees change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// A photo-eye.
+    Eye {
+        /// Input number at the node.
+        eye: u8,
+        /// Blocked or clear.
+        blocked: bool,
+    },
+    /// The stop circuit opened (`true`) or closed.
+    Stop {
+        /// Open.
+        active: bool,
+    },
+    /// A person at the machine has looked at the line after a stop and presses reset.
+    ResetPressed,
+}
+
+/// How a parcel's way on the line ended, physically.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is in this chute.
+    Chute(ChuteId),
+    /// Taken off by hand.
+    Removed,
+}
+
+/// The physical end of one parcel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Which parcel.
+    pub parcel: Parcel,
+    /// How.
+    pub fate: Fate,
+    /// When.
+    pub at_us: u64,
+}
+
+/// Counts of the physics. `inducted` = parcels in sort and reject chutes + `removed` + `on_belt`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Parcels that came onto the line, those put on by hand included.
+    pub inducted: u64,
+    /// Parcels taken off by hand.
+    pub removed: u64,
+    /// Parcels in each sort or reject chute.
+    pub in_chute: BTreeMap<ChuteId, u64>,
+    /// Passages of the recirculation conveyor.
+    pub recirculations: u64,
+    /// Parcels on the belt or on the recirculation conveyor.
+    pub on_belt: u64,
+    /// Parcels that came beside a full bag.
+    pub spilled: u64,
+}
+
+/// Something that must never happen in the physics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Breach {
+    /// A diverter moved or was out while a parcel it did not divert was on its body.
+    Struck {
+        /// Which diverter.
+        diverter: DiverterId,
+        /// Which parcel.
+        serial: u32,
+    },
+    /// Both sides of a machine were out at once.
+    BothOut {
+        /// The second one.
+        diverter: DiverterId,
+    },
+    /// An output was on longer than the line allows.
+    HeldTooLong {
+        /// Which diverter.
+        diverter: DiverterId,
+        /// For how long, milliseconds.
+        ms: u64,
+    },
+}
+
+/// Something that happens at a time, wherever the belt is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    Confirm { chute: usize, blocked: bool },
+    Home { diverter: usize },
+    BagChanged { chute: usize },
+    Bounce { eye: usize, level: bool },
+    Unstick { eye: usize },
+    Ramp { down: bool, step: i64 },
+    Halt { stop: bool },
+    CloseStop,
+    Start,
+    Freeze { us: i64 },
+    Thaw,
+    Jump { counts: i64 },
+}
+
+/// The simulated line.
+#[derive(Clone, Debug)]
+pub struct Plant {
+    config: PlantConfig,
+    places: Places,
+    belt: Belt,
+    now_us: i64,
+    eyes: Vec<Eye>,
+    diverters: Vec<Diverter>,
+    outputs: u32,
+    chutes: Vec<Chute>,
+    reject: usize,
+    recirculation_um: i64,
+    /// First the furthest downstream.
+    moving: VecDeque<Moving>,
+    returns: VecDeque<Returning>,
+    feeder: Feeder,
+    slip_rng: Rng,
+    chute_rng: Rng,
+    dice: FaultDice,
+    timers: BinaryHeap<Reverse<(i64, u64, Timer)>>,
+    timers_set: u64,
+    halted: bool,
+    stop_open: bool,
+    signals: Vec<Signal>,
+    ended: Vec<Ended>,
+    breaches: Vec<Breach>,
+    totals: Totals,
+}
+
+impl Plant {
+    /// A line with an empty, running belt. The feeder brings `limit` new parcels. The line's
+    /// configuration must have passed [`sortline_core::topology::Topology::new`].
+    #[must_use]
+    pub fn new(line: &LineConfig, config: PlantConfig, seed: u64, limit: u64) -> Self {
+        let mut dice = FaultDice::new(config.faults_ppm.clone(), seed, stream::FAULT);
+        let drawn = u32::try_from(Rng::new(seed, stream::START).below(1 << 32)).unwrap_or(0);
+        let count = config.motion.encoder_start.unwrap_or(drawn);
+        let belt = Belt::new(line.belt.speed_mm_per_s, line.belt.um_per_tick, count);
+        let chutes = build_chutes(line);
+        let feeder_rng = Rng::new(seed, stream::FEEDER);
+        let feeder = Feeder::new(&config.feeder, belt.nominal(), limit, feeder_rng, &mut dice);
+        let reject = chutes
+            .iter()
+            .position(|c| c.kind == ChuteKind::Reject)
+            .unwrap_or(0);
+        Self {
+            places: Places::new(line),
+            belt,
+            now_us: 0,
+            eyes: line.eyes.iter().map(|eye| Eye::new(eye.id.0)).collect(),
+            diverters: build_diverters(line, &chutes),
+            outputs: 0,
+            chutes,
+            reject,
+            recirculation_um: i64::from(line.belt.recirculation_mm) * 1_000,
+            moving: VecDeque::new(),
+            returns: VecDeque::new(),
+            feeder,
+            slip_rng: Rng::new(seed, stream::SLIP),
+            chute_rng: Rng::new(seed, stream::CHUTE),
+            dice,
+            timers: BinaryHeap::new(),
+            timers_set: 0,
+            halted: false,
+            stop_open: false,
+            signals: Vec::new(),
+            ended: Vec::new(),
+            breaches: Vec::new(),
+            totals: Totals::default(),
+            config,
+        }
+    }
+
+    /// The belt stands, as before someone has started the machine. Call it before the first event.
+    pub const fn stand(&mut self) {
+        self.halted = true;
+        self.belt.set_speed(self.now_us, 0);
+    }
+
+    /// A person starts a standing belt at the machine.
+    pub fn start(&mut self) {
+        if self.halted {
+            self.set_timer(self.now_us, Timer::Start);
+        }
+    }
+
+    /// When the next thing happens by itself, microseconds; `None` when nothing ever will.
+    #[must_use]
+    pub fn next_us(&self) -> Option<u64> {
+        let next = match (self.next_timer(), self.belt.time_at(self.next_travel())) {
+            (Some(timer), Some(belt)) => timer.min(belt),
+            (timer, belt) => timer.or(belt)?,
+        };
+        Some(next.max(self.now_us).cast_unsigned())
+    }
+
+    /// Everything up to and including `now_us` happens. Time never goes back.
+    pub fn advance(&mut self, now_us: u64) {
+        let until = now_us.cast_signed().max(self.now_us);
+        loop {
+            let travel = self.next_travel();
+            let belt = self
+                .belt
+                .time_at(travel)
+                .unwrap_or(i64::MAX)
+                .max(self.now_us);
+            let timer = self.next_timer().unwrap_or(i64::MAX).max(self.now_us);
+            if timer.min(belt) > until {
+                break;
+            }
+            self.now_us = timer.min(belt);
+            if timer <= belt {
+                self.timer();
+            } else {
+                self.happen(travel);
+            }
+        }
+        self.now_us = until;
+    }
+
+    /// The node's diverter outputs are these now, one bit for each diverter number.
+    pub fn set_outputs(&mut self, outputs: u32) {
+        let changed = self.outputs ^ outputs;
+        self.outputs = outputs;
+        if changed == 0 {
+            return;
+        }
+        for index in 0..self.diverters.len() {
+            let id = self.diverters.get(index).map_or(u8::MAX, |d| d.id.0);
+            let bit = 1_u32.checked_shl(id.into()).unwrap_or(0);
+            if changed & bit != 0 {
+                self.switch(index, outputs & bit != 0);
+            }
+        }
+    }
+
+    /// The outputs last set.
+    #[must_use]
+    pub const fn outputs(&self) -> u32 {
+        self.outputs
+    }
+
+    /// The present time in microseconds since the start.
+    #[must_use]
+    pub const fn now_us(&self) -> u64 {
+        self.now_us.cast_unsigned()
+    }
+
+    /// The encoder count.
+    #[must_use]
+    pub fn count(&self) -> u32 {
+        self.belt.count(self.travel())
+    }
+
+    /// When the encoder will show `count`; `None` while the belt or the encoder stands.
+    #[must_use]
+    pub fn time_of_count(&self, count: u32) -> Option<u64> {
+        let travel = self.belt.travel_at_count(self.travel(), count)?;
+        Some(self.belt.time_at(travel)?.max(self.now_us).cast_unsigned())
+    }
+
+    /// Parcels that reach into the belt `half_um` before and after `position_um`, with the
+    /// distance of their middle from there: downstream is positive.
+    pub fn under(&self, position_um: i64, half_um: i64) -> impl Iterator<Item = (Parcel, i64)> {
+        let travel = self.travel();
+        self.moving.iter().filter_map(move |m| {
+            let inside =
+                m.lead(travel) > position_um - half_um && m.tail(travel) < position_um + half_um;
+            inside.then(|| (m.parcel, m.middle(travel) - position_um))
+        })
+    }
+
+    /// Leading edge and length of every parcel on the belt in micrometres, first the furthest
+    /// downstream.
+    pub fn on_belt(&self) -> impl Iterator<Item = (Parcel, i64)> {
+        let travel = self.travel();
+        self.moving.iter().map(move |m| (m.parcel, m.lead(travel)))
+    }
+
+    /// True when every parcel has come and gone.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        let sliding = self.chutes.iter().any(|chute| chute.sliding() > 0);
+        self.feeder.is_done() && self.moving.is_empty() && self.returns.is_empty() && !sliding
+    }
+
+    /// What the node must be told, in order.
+    pub fn take_signals(&mut self) -> impl Iterator<Item = Signal> + '_ {
+        self.signals.drain(..)
+    }
+
+    /// Parcels whose way ended since the last call.
+    pub fn take_ended(&mut self) -> impl Iterator<Item = Ended> + '_ {
+        self.ended.drain(..)
+    }
+
+    /// What must never happen and did, since the last call.
+    pub fn take_breaches(&mut self) -> impl Iterator<Item = Breach> + '_ {
+        self.breaches.drain(..)
+    }
+
+    /// Counts of the physics.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        let recirculating = |c: &Chute| c.kind == ChuteKind::Recirculation;
+        let leaving: usize = self
+            .chutes
+            .iter()
+            .filter(|c| recirculating(c))
+            .map(Chute::sliding)
+            .sum();
+        let on_belt = self.moving.len() + self.returns.len() + leaving;
+        let ends = self.chutes.iter().filter(|c| !recirculating(c));
+        Totals {
+            in_chute: ends.map(|c| (c.id, c.taken)).collect(),
+            on_belt: u64::try_from(on_belt).unwrap_or(u64::MAX),
+            ..self.totals.clone()
+        }
+    }
+
+    /// The fault dice: the shell draws faults of cameras and readings from it.
+    pub const fn dice(&mut self) -> &mut FaultDice {
+        &mut self.dice
+    }
+
+    /// How often each fault with a rate above 0 took effect.
+    #[must_use]
+    pub fn faults_fired(&self) -> BTreeMap<&'static str, u64> {
+        self.dice.counts()
+    }
+
+    fn travel(&self) -> i64 {
+        self.belt.travel(self.now_us)
+    }
+
+    fn next_timer(&self) -> Option<i64> {
+        self.timers.peek().map(|Reverse((at, _, _))| *at)
+    }
+
+    /// The belt travel at which the belt brings the next thing.
+    fn next_travel(&self) -> i64 {
+        let back = self.returns.front().map_or(NEVER_UM, |(at, _)| *at);
+        let moving = self
+            .moving
+            .iter()
+            .map(|m| m.next_um)
+            .min()
+            .unwrap_or(NEVER_UM);
+        moving.min(self.feeder.next_um()).min(back)
+    }
+
+    fn set_timer(&mut self, at_us: i64, timer: Timer) {
+        self.timers_set += 1;
+        self.timers.push(Reverse((at_us, self.timers_set, timer)));
+    }
+}
+
+fn build_chutes(line: &LineConfig) -> Vec<Chute> {
+    let eye = |role: EyeRole, chute: ChuteId| {
+        line.eyes
+            .iter()
+            .position(|e| e.role == role && e.chute == Some(chute))
+    };
+    let build = |c: &sortline_core::topology::Chute| {
+        Chute::new(c, eye(EyeRole::Confirm, c.id), eye(EyeRole::Full, c.id))
+    };
+    line.chutes.iter().map(build).collect()
+}
+
+fn build_diverters(line: &LineConfig, chutes: &[Chute]) -> Vec<Diverter> {
+    let index = |id: DiverterId| line.diverters.iter().position(|d| d.id == id);
+    let build = |d: &sortline_core::topology::Diverter| {
+        let chute = chutes.iter().position(|c| c.id == d.chute).unwrap_or(0);
+        Diverter::new(d, chute, d.opposite.and_then(index))
+    };
+    line.diverters.iter().map(build).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,274 @@
+//! A parcel on the belt: where its leading edge is for a given belt travel, and what it meets
+//! next.
+
+use sortline_core::topology::{EyeRole, LineConfig};
+
+use super::belt::NEVER_UM;
+
+/// One million: slip is a factor in millionths.
+const ONE: i64 = 1_000_000;
+
+/// A physical parcel, wherever it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parcel {
+    /// Number in the order in which parcels came onto the belt, from 1.
+    pub serial: u32,
+    /// Length along the belt, micrometres.
+    pub length_um: i64,
+    /// Width across the belt, millimetres.
+    pub width_mm: u32,
+    /// Mass in grams.
+    pub mass_g: u32,
+    /// Laps completed.
+    pub lap: u8,
+}
+
+/// Something at a place along the belt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Leading edge at the eye with this index.
+    Lead(usize),
+    /// Trailing edge at the eye with this index.
+    Trail(usize),
+    /// Middle at the diverter with this index.
+    Middle(usize),
+    /// Middle at the end of the belt.
+    End,
+    /// A person takes the parcel off the belt here.
+    Remove,
+    /// A person puts another parcel on the belt behind this one.
+    AddBehind,
+}
+
+/// A place and the position of the leading edge at which the parcel is there, micrometres.
+pub(crate) type Station = (i64, Place);
+
+/// What the belt has for every parcel: positions of eyes and diverters.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    /// Position and eye index, in order.
+    eyes: Vec<(i64, usize)>,
+    /// Position and diverter index, in order.
+    diverters: Vec<(i64, usize)>,
+    end_um: i64,
+}
+
+impl Places {
+    /// The places of a line. Eye and diverter indices are those of the file.
+    pub(crate) fn new(line: &LineConfig) -> Self {
+        let on_belt = |role| matches!(role, EyeRole::Induct | EyeRole::Track);
+        let mut eyes: Vec<_> = line.eyes.iter().enumerate().collect();
+        eyes.retain(|(_, eye)| on_belt(eye.role));
+        let mut eyes: Vec<_> = eyes
+            .into_iter()
+            .map(|(i, eye)| (i64::from(eye.position_mm) * 1_000, i))
+            .collect();
+        eyes.sort_unstable();
+        let mut diverters: Vec<_> = line
+            .diverters
+            .iter()
+            .enumerate()
+            .map(|(i, d)| (i64::from(d.position_mm) * 1_000, i))
+            .collect();
+        diverters.sort_unstable();
+        Self {
+            eyes,
+            diverters,
+            end_um: i64::from(line.belt.length_mm) * 1_000,
+        }
+    }
+
+    /// Every place a parcel of this length meets with its leading edge beyond `from_um`, last
+    /// place first.
+    pub(crate) fn stations(&self, length_um: i64, from_um: i64) -> Vec<Station> {
+        let mut all = Vec::with_capacity(self.eyes.len() * 2 + self.diverters.len() + 3);
+        for &(at, eye) in &self.eyes {
+            all.push((at, Place::Lead(eye)));
+            // A photo-eye that the leading edge has already passed never saw this parcel come.
+            if at >= from_um {
+                all.push((at + length_um, Place::Trail(eye)));
+            }
+        }
+        for &(at, diverter) in &self.diverters {
+            all.push((at + length_um / 2, Place::Middle(diverter)));
+        }
+        let end = self.end_um + length_um / 2;
+        all.retain(|(at, _)| (from_um..end).contains(at));
+        all.push((end, Place::End));
+        all.sort_by_key(|(at, _)| core::cmp::Reverse(*at));
+        all
+    }
+
+    /// The end of the belt.
+    pub(crate) const fn end_um(&self) -> i64 {
+        self.end_um
+    }
+
+    /// Where the tracking zone ends in which `lead_um` lies: the next photo-eye, or the end of
+    /// the belt.
+    pub(crate) fn zone_end(&self, lead_um: i64) -> i64 {
+        let next = self.eyes.iter().map(|(at, _)| *at).find(|at| *at > lead_um);
+        next.unwrap_or(self.end_um)
+    }
+}
+
+/// A parcel on the belt.
+#[derive(Clone, Debug)]
+pub(crate) struct Moving {
+    pub(crate) parcel: Parcel,
+    /// Belt travel at which the leading edge was at `lead_um`.
+    since_um: i64,
+    lead_um: i64,
+    /// Its way per way of the belt, in millionths.
+    factor: i64,
+    /// Position of the leading edge up to which that holds.
+    zone_end_um: i64,
+    /// What it meets, last first.
+    stations: Vec<Station>,
+    /// Belt travel at which it meets the next.
+    pub(crate) next_um: i64,
+    /// Eyes on the belt that do not see it: index of the one it is passing.
+    pub(crate) missed_by: Option<usize>,
+}
+
+impl Moving {
+    /// A parcel whose leading edge is at `lead_um` when the belt has travelled `travel_um`.
+    pub(crate) fn new(parcel: Parcel, lead_um: i64, travel_um: i64, places: &Places) -> Self {
+        let stations = places.stations(parcel.length_um, lead_um);
+        let mut moving = Self {
+            parcel,
+            since_um: travel_um,
+            lead_um,
+            factor: ONE,
+            zone_end_um: lead_um,
+            stations,
+            next_um: 0,
+            missed_by: None,
+        };
+        moving.aim();
+        moving
+    }
+
+    /// Position of the leading edge.
+    pub(crate) const fn lead(&self, travel_um: i64) -> i64 {
+        self.lead_um + (travel_um - self.since_um) * self.factor / ONE
+    }
+
+    /// Position of the trailing edge.
+    pub(crate) const fn tail(&self, travel_um: i64) -> i64 {
+        self.lead(travel_um) - self.parcel.length_um
+    }
+
+    /// Position of the middle.
+    pub(crate) const fn middle(&self, travel_um: i64) -> i64 {
+        self.lead(travel_um) - self.parcel.length_um / 2
+    }
+
+    /// From here on it slips by `slip_um` over the next `zone_um` of belt.
+    pub(crate) fn slip(&mut self, travel_um: i64, slip_um: i64, zone_um: i64) {
+        self.lead_um = self.lead(travel_um);
+        self.since_um = travel_um;
+        let slip = slip_um * ONE / zone_um.max(1);
+        self.factor = (ONE + slip).clamp(ONE / 4, ONE * 4);
+        self.zone_end_um = self.lead_um + zone_um;
+        self.aim();
+    }
+
+    /// How far it will still slip in its zone.
+    pub(crate) fn slip_left(&self, travel_um: i64) -> i64 {
+        let way = (self.zone_end_um - self.lead(travel_um)).max(0);
+        way * (self.factor - ONE) / self.factor
+    }
+
+    /// Takes the place it has just met.
+    pub(crate) fn take(&mut self) -> Option<Place> {
+        let (_, place) = self.stations.pop()?;
+        self.aim();
+        Some(place)
+    }
+
+    /// Adds a place further on.
+    pub(crate) fn meet(&mut self, lead_um: i64, place: Place) {
+        let behind = self.stations.partition_point(|(at, _)| *at > lead_um);
+        self.stations.insert(behind, (lead_um, place));
+        self.aim();
+    }
+
+    /// Computes at which belt travel it meets the next place.
+    fn aim(&mut self) {
+        self.next_um = self.stations.last().map_or(NEVER_UM, |(at, _)| {
+            let ahead = (at - self.lead_um).max(0);
+            self.since_um + (ahead * ONE + self.factor - 1) / self.factor
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parcel(length_mm: i64) -> Parcel {
+        Parcel {
+            serial: 1,
+            length_um: length_mm * 1_000,
+            width_mm: 200,
+            mass_g: 500,
+            lap: 0,
+        }
+    }
+
+    fn places() -> Places {
+        Places {
+            eyes: vec![(0, 0), (3_000_000, 1)],
+            diverters: vec![(4_000_000, 0)],
+            end_um: 5_000_000,
+        }
+    }
+
+    #[test]
+    fn a_parcel_meets_places_in_order_with_the_right_edge() {
+        let mut moving = Moving::new(parcel(400), 0, 1_000, &places());
+        let mut met = Vec::new();
+        loop {
+            let at = moving.next_um;
+            let Some(place) = moving.take() else { break };
+            met.push((at - 1_000, place));
+        }
+        let expected = [
+            (0, Place::Lead(0)),
+            (400_000, Place::Trail(0)),
+            (3_000_000, Place::Lead(1)),
+            (3_400_000, Place::Trail(1)),
+            (4_200_000, Place::Middle(0)),
+            (5_200_000, Place::End),
+        ];
+        assert_eq!(met, expected);
+    }
+
+    #[test]
+    fn slip_moves_the_meeting() {
+        let mut moving = Moving::new(parcel(400), 0, 0, &places());
+        assert_eq!(moving.take(), Some(Place::Lead(0)));
+        assert_eq!(moving.take(), Some(Place::Trail(0)));
+        moving.slip(0, 30_000, 3_000_000);
+        // 3 m of way at 1 % more than the belt is 2.970 m of belt.
+        assert_eq!(moving.next_um, 2_970_298);
+        assert!(moving.lead(moving.next_um) >= 3_000_000);
+        assert!(moving.lead(moving.next_um - 1) < 3_000_000);
+    }
+
+    #[test]
+    fn a_parcel_put_down_on_the_way_meets_only_what_is_ahead() {
+        let mut moving = Moving::new(parcel(400), 3_200_000, 0, &places());
+        assert_eq!(moving.take(), Some(Place::Middle(0)));
+        moving.meet(4_300_000, Place::Remove);
+        assert_eq!(
+            (moving.next_um, moving.take()),
+            (1_100_000, Some(Place::Remove))
+        );
+        assert_eq!(
+            (moving.next_um, moving.take()),
+            (2_000_000, Some(Place::End))
+        );
+    }
+}

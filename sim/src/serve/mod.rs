@@ -1,0 +1,5 @@
+//! The simulated line on real sockets.
+
+pub mod cameras;
+mod identity;
+pub mod plant;

@@ -1,0 +1,523 @@
+//! The plant in real time: the field node behind Modbus TCP, its pins wired to the physics, and
+//! the cameras behind HTTP. A controller connects to it as to hardware.
+//!
+//! The belt stands until a controller has armed the node: then, after a moment, the simulated
+//! person at the machine starts it. The physics is the same as in virtual time; only the clock
+//! is the node's.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::Serialize;
+use sortline_core::topology::{ChuteKind, LineConfig};
+use sortline_core::{CameraId, ChuteId, Ticks, TriggerId};
+use sortline_logic::{Node, TriggerPulse};
+use sortline_node::Field;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use super::cameras::{CameraError, CameraFault, Cameras, Options as CameraOptions, serve_cameras};
+use super::identity::Identities;
+use crate::plant::{
+    Breach, Driven, Fate, Fault, Parcel, Plant, PlantConfig, Rng, drive, node_limits,
+};
+use crate::render::{ParcelLook, PlacedParcel, Scene, Shipment, Tier, View};
+
+/// Time from the first arming of the node until the belt is started, microseconds: cameras and
+/// readers have connected by then.
+const START_AFTER_US: u64 = 2_000_000;
+/// Time between two looks at the truth, microseconds.
+const TELL_EVERY_US: u64 = 200_000;
+/// Scenes on their way to the cameras: two cameras, and a burst.
+const SCENES_MAX: usize = 16;
+/// Ends of parcels remembered, latest last.
+const ENDS_MAX: usize = 20_000;
+/// Belt a camera sees beyond its middle, micrometres; a parcel that reaches into it is drawn.
+const HALF_VIEW_UM: i64 = 500_000;
+/// Stream of random numbers for how parcels lie on the belt.
+const LIE: u64 = 202;
+
+/// What the plant is built from.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The line; must have passed the topology's checks.
+    pub line: LineConfig,
+    /// The plant.
+    pub plant: PlantConfig,
+    /// Rows of the manifest, in order. Without any, parcels have no label.
+    pub manifest: Vec<Shipment>,
+    /// For each row the chutes that are right for it, so that missorts can be told. Empty: the
+    /// truth counts none.
+    pub right: Vec<BTreeSet<ChuteId>>,
+    /// Address for Modbus TCP; port 0 takes any.
+    pub modbus: SocketAddr,
+    /// Address for the cameras; absent: none are served.
+    pub cameras: Option<SocketAddr>,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// New parcels, then the feeder stops; absent: it never does.
+    pub parcels: Option<u64>,
+}
+
+/// Where a parcel ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct End {
+    /// Code on its label; absent without one.
+    pub code: Option<String>,
+    /// Chute; absent for a parcel taken off by hand.
+    pub chute: Option<ChuteId>,
+}
+
+/// What the physics knows. `inducted = sorted + rejected + lost + missort + removed + on_belt`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Truth {
+    /// Seed.
+    pub seed: u64,
+    /// Parcels that came onto the line.
+    pub inducted: u64,
+    /// Parcels in a sort chute that is right for them.
+    pub sorted: u64,
+    /// Parcels in the reject chute.
+    pub rejected: u64,
+    /// The physics loses none.
+    pub lost: u64,
+    /// Parcels in a sort chute that is not right for them.
+    pub missort: u64,
+    /// Parcels taken off by hand.
+    pub removed: u64,
+    /// Parcels on the belt or on the recirculation conveyor.
+    pub on_belt: u64,
+    /// Passages of the recirculation conveyor.
+    pub recirculations: u64,
+    /// Parcels beside a full bag.
+    pub spilled: u64,
+    /// How often each fault took effect.
+    pub faults_fired: BTreeMap<&'static str, u64>,
+    /// Seconds since the belt was started.
+    pub running_s: f64,
+    /// Inducted parcels per hour since the belt was started.
+    pub parcels_per_hour: u64,
+    /// What must never happen and did: diverters moved against parcels and the like.
+    pub violations: Vec<String>,
+    /// Camera pulses that found the cameras' queue full.
+    pub frames_dropped: u64,
+    /// Parcels in each chute.
+    pub in_chute: BTreeMap<u16, u64>,
+    /// Every parcel has come and gone.
+    pub done: bool,
+    /// The latest ends, oldest first. Not part of `GET /truth`.
+    #[serde(skip)]
+    pub ends: Vec<End>,
+}
+
+/// Why the plant cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum PlantError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address} for {what}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What for.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The cameras failed.
+    #[error(transparent)]
+    Cameras(#[from] CameraError),
+    /// The node's task failed.
+    #[error("the simulated field node failed")]
+    Node(#[source] std::io::Error),
+    /// The node's task is gone.
+    #[error("the task of the simulated field node ended early")]
+    Task(#[source] tokio::task::JoinError),
+}
+
+/// The running plant.
+#[derive(Debug)]
+pub struct PlantHandle {
+    modbus: SocketAddr,
+    cameras: Option<Cameras>,
+    truth: watch::Receiver<Truth>,
+    stop: oneshot::Sender<()>,
+    node: JoinHandle<std::io::Result<PlantField>>,
+    teller: JoinHandle<()>,
+}
+
+impl PlantHandle {
+    /// Where the node listens.
+    pub const fn modbus(&self) -> SocketAddr {
+        self.modbus
+    }
+
+    /// Where the cameras listen.
+    pub fn cameras(&self) -> Option<SocketAddr> {
+        self.cameras.as_ref().map(Cameras::address)
+    }
+
+    /// What the physics knows, five times a second. The ends of parcels are told by
+    /// [`PlantHandle::stop`] alone.
+    pub fn truth(&self) -> watch::Receiver<Truth> {
+        self.truth.clone()
+    }
+
+    /// Waits until the limit of parcels is reached and the line is empty. Never without a limit.
+    pub async fn finished(&self) {
+        let mut truth = self.truth.clone();
+        // An error means that the node's task is gone: nothing will ever come again.
+        drop(truth.wait_for(|truth| truth.done).await);
+    }
+
+    /// Stops node and cameras, and tells the truth with the ends of parcels.
+    ///
+    /// # Errors
+    /// [`PlantError`] when one of them had failed before.
+    pub async fn stop(self) -> Result<Truth, PlantError> {
+        drop(self.stop);
+        let field = self
+            .node
+            .await
+            .map_err(PlantError::Task)?
+            .map_err(PlantError::Node)?;
+        let truth = field.truth(true);
+        drop(field);
+        if let Some(cameras) = self.cameras {
+            cameras.stop().await?;
+        }
+        self.teller.await.map_err(PlantError::Task)?;
+        Ok(truth)
+    }
+}
+
+/// Starts the plant.
+///
+/// # Errors
+/// [`PlantError::Listen`] when an address is taken or not allowed, [`PlantError::Cameras`] when
+/// the renderer cannot start.
+pub async fn plant(options: Options) -> Result<PlantHandle, PlantError> {
+    let listener = listen(options.modbus, "Modbus TCP").await?;
+    let local = |source| PlantError::Listen {
+        address: options.modbus,
+        what: "Modbus TCP",
+        source,
+    };
+    let modbus = listener.local_addr().map_err(local)?;
+    let (scene_sender, scenes) = mpsc::channel(SCENES_MAX);
+    let (tell, truth) = watch::channel(Truth::default());
+    let (cameras, teller) = serve_eyes(&options, scenes, truth.clone()).await?;
+    // A controller recognizes a restarted node by its epoch: another process has another one.
+    let epoch = Rng::new(std::process::id().into(), options.seed).below(1 << 16);
+    let node = Node::new(
+        node_limits(&options.line),
+        u16::try_from(epoch).unwrap_or(1),
+    );
+    let field = PlantField::new(options, scene_sender, tell);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let node = tokio::spawn(sortline_node::serve(listener, node, field, async move {
+        // Told to stop, or forgotten: both end the node.
+        drop(stopped.await);
+    }));
+    Ok(PlantHandle {
+        modbus,
+        cameras,
+        truth,
+        stop,
+        node,
+        teller,
+    })
+}
+
+async fn listen(address: SocketAddr, what: &'static str) -> Result<TcpListener, PlantError> {
+    let listener = TcpListener::bind(address).await;
+    listener.map_err(|source| PlantError::Listen {
+        address,
+        what,
+        source,
+    })
+}
+
+/// Serves the cameras, and tells them the truth as JSON.
+async fn serve_eyes(
+    options: &Options,
+    mut scenes: mpsc::Receiver<Scene>,
+    mut truth: watch::Receiver<Truth>,
+) -> Result<(Option<Cameras>, JoinHandle<()>), PlantError> {
+    let Some(address) = options.cameras else {
+        // Without cameras the pulses still have to go somewhere.
+        return Ok((
+            None,
+            tokio::spawn(async move { while scenes.recv().await.is_some() {} }),
+        ));
+    };
+    let listener = listen(address, "the cameras").await?;
+    let (show, shown) = watch::channel(String::from("{}"));
+    let (keep_faults, faults) = watch::channel(BTreeMap::<CameraId, CameraFault>::new());
+    let camera_options = CameraOptions {
+        cameras: options
+            .line
+            .cameras
+            .iter()
+            .map(|camera| camera.id)
+            .collect(),
+        view: View::DEMO,
+        tier: Tier::T1,
+        seed: options.seed,
+        faults,
+    };
+    let cameras = serve_cameras(listener, scenes, camera_options, shown).await?;
+    let teller = tokio::spawn(async move {
+        let _keep_faults = keep_faults;
+        while truth.changed().await.is_ok() {
+            let text = serde_json::to_string(&*truth.borrow_and_update());
+            show.send_replace(text.unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}")));
+        }
+    });
+    Ok((Some(cameras), teller))
+}
+
+/// The physics around the node.
+#[derive(Debug)]
+pub(crate) struct PlantField {
+    plant: Plant,
+    cameras: BTreeMap<u8, i64>,
+    identities: Identities,
+    right: Vec<BTreeSet<ChuteId>>,
+    reject: Option<ChuteId>,
+    seed: u64,
+    scenes: mpsc::Sender<Scene>,
+    tell: watch::Sender<Truth>,
+    told_us: u64,
+    armed_us: Option<u64>,
+    started_us: Option<u64>,
+    counts: Truth,
+    ends: VecDeque<End>,
+    pulses: Vec<(TriggerPulse, Vec<(Parcel, i64)>)>,
+}
+
+impl PlantField {
+    fn new(options: Options, scenes: mpsc::Sender<Scene>, tell: watch::Sender<Truth>) -> Self {
+        let Options {
+            line,
+            plant,
+            manifest,
+            right,
+            seed,
+            parcels,
+            ..
+        } = options;
+        let labels = plant.labels.clone();
+        let reject = line
+            .chutes
+            .iter()
+            .find(|c| c.kind == ChuteKind::Reject)
+            .map(|c| c.id);
+        let camera =
+            |c: &sortline_core::topology::Camera| (c.id.0, i64::from(c.position_mm) * 1_000);
+        let mut plant = Plant::new(&line, plant, seed, parcels.unwrap_or(u64::MAX));
+        plant.stand();
+        Self {
+            plant,
+            cameras: line.cameras.iter().map(camera).collect(),
+            identities: Identities::new(manifest, labels, seed),
+            right,
+            reject,
+            seed,
+            scenes,
+            tell,
+            told_us: 0,
+            armed_us: None,
+            started_us: None,
+            counts: Truth {
+                seed,
+                ..Truth::default()
+            },
+            ends: VecDeque::new(),
+            pulses: Vec::new(),
+        }
+    }
+
+    /// Starts the belt some time after a controller has armed the node.
+    fn start_when_armed(&mut self, node: &Node, now_us: u64) {
+        if self.started_us.is_some() {
+            return;
+        }
+        if !node
+            .status()
+            .health
+            .flags
+            .has(sortline_regmap::Flags::ARMED)
+        {
+            self.armed_us = None;
+            return;
+        }
+        let since = *self.armed_us.get_or_insert(now_us);
+        if now_us.saturating_sub(since) >= START_AFTER_US {
+            self.started_us = Some(now_us);
+            self.plant.start();
+        }
+    }
+
+    /// A camera was pulsed: what it sees goes to the camera server.
+    fn photograph(&mut self, pulse: TriggerPulse, in_view: &[(Parcel, i64)]) {
+        if self.plant.dice().fires(Fault::FrameLost) {
+            return;
+        }
+        let unreadable = self.plant.dice().fires(Fault::NoRead);
+        let placed = in_view.iter().filter_map(|(parcel, offset)| {
+            let mut placed = self.place(parcel, *offset)?;
+            if unreadable {
+                placed.look.labels.clear();
+            }
+            Some(placed)
+        });
+        let scene = Scene {
+            camera: CameraId(pulse.camera),
+            trigger: TriggerId(pulse.number),
+            ticks: Ticks(pulse.at),
+            parcels: placed.collect(),
+        };
+        if self.scenes.try_send(scene).is_err() {
+            self.counts.frames_dropped += 1;
+        }
+    }
+
+    fn place(&self, parcel: &Parcel, offset_um: i64) -> Option<PlacedParcel> {
+        let identity = self.identities.of(parcel.serial)?;
+        let (length, width) = (millimetres(parcel.length_um), f32::from(width_of(parcel)));
+        let seed = self.seed ^ u64::from(parcel.serial) << 20;
+        let mut look = ParcelLook::new(&identity.shipment, length, width, seed);
+        if !identity.readable {
+            look.labels.clear();
+        }
+        // The same parcel lies the same way under every camera, and anew on each lap.
+        let mut rng = Rng::new(seed ^ u64::from(parcel.lap), LIE);
+        Some(PlacedParcel {
+            look,
+            length_mm: length,
+            width_mm: width,
+            offset_mm: millimetres(offset_um),
+            lateral_mm: millimetres(rng.normal(12_000)),
+            rotation_deg: millimetres(rng.normal(3_000)),
+        })
+    }
+
+    fn count_ends(&mut self) {
+        for ended in self.plant.take_ended() {
+            let identity = self.identities.of(ended.parcel.serial);
+            let chute = match ended.fate {
+                Fate::Chute(chute) => Some(chute),
+                Fate::Removed => None,
+            };
+            if chute.is_none() {
+                self.counts.removed += 1;
+            } else if chute == self.reject {
+                self.counts.rejected += 1;
+            } else if is_wrong(&self.right, identity.as_ref().map(|i| i.row), chute) {
+                self.counts.missort += 1;
+            } else {
+                self.counts.sorted += 1;
+            }
+            if self.ends.len() >= ENDS_MAX {
+                self.ends.pop_front();
+            }
+            self.ends.push_back(End {
+                code: identity.map(|i| i.shipment.code),
+                chute,
+            });
+        }
+        for breach in self.plant.take_breaches() {
+            let what = match breach {
+                Breach::Struck { diverter, serial } => {
+                    format!("diverter {diverter} moved against parcel {serial}")
+                }
+                Breach::BothOut { diverter } => format!("diverter {diverter} and its opposite out"),
+                Breach::HeldTooLong { diverter, ms } => format!("diverter {diverter} on {ms} ms"),
+            };
+            tracing::warn!(what, "the physics saw what must never happen");
+            if self.counts.violations.len() < 50 {
+                self.counts.violations.push(what);
+            }
+        }
+    }
+
+    /// What is known now.
+    fn truth(&self, with_ends: bool) -> Truth {
+        let totals = self.plant.totals();
+        let now = self.plant.now_us();
+        let running = self.started_us.map_or(0, |start| now.saturating_sub(start));
+        let hourly = totals
+            .inducted
+            .saturating_mul(3_600_000_000)
+            .checked_div(running);
+        Truth {
+            inducted: totals.inducted,
+            on_belt: totals.on_belt,
+            recirculations: totals.recirculations,
+            spilled: totals.spilled,
+            faults_fired: self.plant.faults_fired(),
+            running_s: Duration::from_micros(running).as_secs_f64(),
+            parcels_per_hour: hourly.unwrap_or(0),
+            in_chute: totals
+                .in_chute
+                .into_iter()
+                .map(|(chute, n)| (chute.0, n))
+                .collect(),
+            done: self.plant.is_done(),
+            ends: if with_ends {
+                self.ends.iter().cloned().collect()
+            } else {
+                Vec::new()
+            },
+            ..self.counts.clone()
+        }
+    }
+}
+
+impl Field for PlantField {
+    fn advance(&mut self, node: &mut Node, now_us: u64) {
+        self.start_when_armed(node, now_us);
+        let Self {
+            plant,
+            pulses,
+            cameras,
+            ..
+        } = self;
+        drive(plant, node, now_us, &mut |plant, _, driven| {
+            if let Driven::Trigger(pulse) = driven
+                && let Some(position) = cameras.get(&pulse.camera)
+            {
+                pulses.push((pulse, plant.under(*position, HALF_VIEW_UM).collect()));
+            }
+        });
+        for (pulse, in_view) in std::mem::take(&mut self.pulses) {
+            self.photograph(pulse, &in_view);
+        }
+        self.count_ends();
+        if now_us >= self.told_us {
+            self.told_us = now_us + TELL_EVERY_US;
+            self.tell.send_replace(self.truth(false));
+        }
+    }
+}
+
+/// True when it is known that a parcel of this row is wrong in this chute.
+fn is_wrong(right: &[BTreeSet<ChuteId>], row: Option<usize>, chute: Option<ChuteId>) -> bool {
+    let Some(right) = row.and_then(|row| right.get(row)) else {
+        return false;
+    };
+    chute.is_some_and(|chute| !right.contains(&chute))
+}
+
+/// Micrometres in millimetres to a tenth, up to three metres either way.
+fn millimetres(um: i64) -> f32 {
+    let tenths = (um / 100).clamp(i64::from(i16::MIN), i64::from(i16::MAX));
+    f32::from(i16::try_from(tenths).unwrap_or(0)) / 10.0
+}
+
+fn width_of(parcel: &Parcel) -> u16 {
+    u16::try_from(parcel.width_mm).unwrap_or(u16::MAX)
+}

@@ -1,0 +1,203 @@
+//! Symbols of a picture: the zxing-cpp library on whole views of the frame, in rungs.
+//!
+//! The library reads lines of pixels along rows and columns, so a linear symbol turned by more than
+//! about 15° is invisible to it. When the frame as it is shows no parcel identifier and time is
+//! left, the frame is read again turned by 30° and 60°, and small pictures twice as large.
+
+use std::fmt;
+use std::time::Duration;
+
+use sortline_read::{Corners, Symbol, SymbolFormat, bounded, plausible};
+use zxingcpp::{BarcodeFormat, BarcodeReader, ContentType, EanAddOnSymbol, ImageFormat, ImageView};
+
+use crate::geometry::{self, View};
+use crate::{CaptureError, Grey};
+
+/// Pictures with a shorter longest side than this many pixels are also read twice as large.
+const SMALL: f64 = 800.0;
+
+/// Most symbols taken from one view.
+const SYMBOLS_MAX: i32 = 64;
+
+/// Two symbols with equal text whose middles are nearer than this share of a side are the same.
+const SAME_SIDE: i32 = 2;
+
+/// Reads symbols; belongs to one thread.
+pub(crate) struct Decoder {
+    /// All formats, with the library's default of trying harder.
+    whole: BarcodeReader,
+    /// The formats that do not read false symbols from stripes, for turned and scaled views.
+    again: BarcodeReader,
+}
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder").finish_non_exhaustive()
+    }
+}
+
+impl Decoder {
+    pub(crate) fn new() -> Self {
+        let all = [
+            BarcodeFormat::Code128,
+            BarcodeFormat::Code39,
+            BarcodeFormat::Code93,
+            BarcodeFormat::Codabar,
+            BarcodeFormat::ITF,
+            BarcodeFormat::EANUPC,
+            BarcodeFormat::DataBar,
+            BarcodeFormat::QRCode,
+            BarcodeFormat::DataMatrix,
+            BarcodeFormat::PDF417,
+            BarcodeFormat::Aztec,
+            BarcodeFormat::MaxiCode,
+        ];
+        let options = || {
+            BarcodeReader::new()
+                .max_number_of_symbols(SYMBOLS_MAX)
+                .ean_add_on_symbol(EanAddOnSymbol::Ignore)
+        };
+        Self {
+            whole: options().formats(all),
+            again: options().formats(all).try_downscale(false),
+        }
+    }
+
+    /// Symbols of the frame. `enough` says after each rung whether more is wanted; `left` how much
+    /// time there is. The second value tells whether rungs were left out for want of time.
+    pub(crate) fn symbols(
+        &self,
+        frame: &Grey,
+        left: &dyn Fn() -> Duration,
+        enough: &dyn Fn(&[Symbol]) -> bool,
+    ) -> Result<(Vec<Symbol>, bool), CaptureError> {
+        let mut symbols = Vec::new();
+        if left().is_zero() {
+            return Ok((symbols, true));
+        }
+        merge(&mut symbols, read(&self.whole, frame)?);
+        let small = geometry::longest(frame) < SMALL;
+        let scale = if small { 2.0 } else { 1.0 };
+        let rungs = [(0.0, small), (30.0, true), (60.0, true)];
+        for (degrees, _) in rungs.into_iter().filter(|(_, wanted)| *wanted) {
+            if enough(&symbols) {
+                break;
+            }
+            if left().is_zero() {
+                return Ok((symbols, true));
+            }
+            let view = if degrees == 0.0 {
+                geometry::scaled(frame, scale)?
+            } else {
+                geometry::turned(frame, degrees, scale)?
+            };
+            merge(&mut symbols, self.again(&view)?);
+        }
+        Ok((symbols, false))
+    }
+
+    fn again(&self, view: &View) -> Result<Vec<Symbol>, CaptureError> {
+        let mut found = read(&self.again, &view.grey)?;
+        for symbol in &mut found {
+            symbol.corners = view.corners(symbol.corners);
+        }
+        Ok(found)
+    }
+}
+
+/// One call of the library; only valid, plausible symbols of the contract's formats.
+fn read(reader: &BarcodeReader, grey: &Grey) -> Result<Vec<Symbol>, CaptureError> {
+    let undecodable = |error: zxingcpp::Error| CaptureError::Undecodable(error.to_string());
+    let view = ImageView::from_slice(grey.data(), grey.width(), grey.height(), ImageFormat::Lum)
+        .map_err(undecodable)?;
+    let found = reader.from(view).map_err(undecodable)?;
+    Ok(found.iter().filter_map(symbol).filter(plausible).collect())
+}
+
+fn symbol(barcode: &zxingcpp::Barcode) -> Option<Symbol> {
+    if !barcode.is_valid() {
+        return None;
+    }
+    let at = barcode.position();
+    let corners: Corners = [at.top_left, at.top_right, at.bottom_right, at.bottom_left]
+        .map(|point| [point.x, point.y]);
+    Some(Symbol {
+        format: format(barcode.format())?,
+        text: bounded(&text(barcode)),
+        gs1: barcode.content_type() == ContentType::GS1,
+        corners,
+    })
+}
+
+/// The content. The library hands text over with a terminating zero, so content that holds a zero
+/// is taken from its bytes instead.
+fn text(barcode: &zxingcpp::Barcode) -> String {
+    let bytes = barcode.bytes();
+    if bytes.contains(&0) {
+        return String::from_utf8(bytes)
+            .unwrap_or_else(|error| error.as_bytes().iter().copied().map(char::from).collect());
+    }
+    barcode.text()
+}
+
+/// The contract's name of a variant; `None` for symbologies outside it.
+fn format(format: BarcodeFormat) -> Option<SymbolFormat> {
+    use BarcodeFormat as Zxing;
+    let named = |symbology| match symbology {
+        Zxing::Code128 => Some(SymbolFormat::Code128),
+        Zxing::Code39 => Some(SymbolFormat::Code39),
+        Zxing::Code93 => Some(SymbolFormat::Code93),
+        Zxing::Codabar => Some(SymbolFormat::Codabar),
+        Zxing::ITF => Some(SymbolFormat::ITF),
+        Zxing::DataBar => Some(SymbolFormat::DataBar),
+        Zxing::QRCode => Some(SymbolFormat::QRCode),
+        Zxing::DataMatrix => Some(SymbolFormat::DataMatrix),
+        Zxing::PDF417 => Some(SymbolFormat::PDF417),
+        Zxing::Aztec => Some(SymbolFormat::Aztec),
+        Zxing::MaxiCode => Some(SymbolFormat::MaxiCode),
+        _ => None,
+    };
+    match format {
+        Zxing::EAN13 | Zxing::ISBN => Some(SymbolFormat::EAN13),
+        Zxing::EAN8 => Some(SymbolFormat::EAN8),
+        Zxing::UPCA => Some(SymbolFormat::UPCA),
+        Zxing::UPCE => Some(SymbolFormat::UPCE),
+        Zxing::MicroQRCode => Some(SymbolFormat::MicroQRCode),
+        Zxing::RMQRCode => None,
+        other => named(other.symbology()),
+    }
+}
+
+/// Adds the symbols not yet known: another text, or the same text in another place.
+fn merge(known: &mut Vec<Symbol>, found: Vec<Symbol>) {
+    for symbol in found {
+        let same = |other: &Symbol| {
+            other.format == symbol.format
+                && other.text == symbol.text
+                && near(&other.corners, &symbol.corners)
+        };
+        if !known.iter().any(same) {
+            known.push(symbol);
+        }
+    }
+}
+
+/// Whether the middles of two quadrangles are nearer than half of the longer side.
+fn near(one: &Corners, other: &Corners) -> bool {
+    let middle = |corners: &Corners, axis: usize| {
+        corners
+            .iter()
+            .filter_map(|corner| corner.get(axis))
+            .sum::<i32>()
+            / 4
+    };
+    let extent = |axis: usize| {
+        let values = || one.iter().filter_map(|corner| corner.get(axis));
+        values()
+            .max()
+            .zip(values().min())
+            .map_or(0, |(max, min)| max - min)
+    };
+    let reach = extent(0).max(extent(1)) / SAME_SIDE;
+    (0..2).all(|axis| (middle(one, axis) - middle(other, axis)).abs() <= reach)
+}

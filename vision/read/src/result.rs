@@ -1,0 +1,215 @@
+//! What one frame says: the JSON of `sortline read`, one object per frame.
+//!
+//! Fields may be added, never renamed. Times, file and frame number are filled in by whoever took
+//! the frame; this crate has no clock.
+
+use serde::{Serialize, Serializer};
+
+use crate::country::Country;
+
+/// Corners of a symbol or line in pixels of the frame, x to the right, y down; clockwise from the
+/// corner that is top left when the symbol is upright.
+pub type Corners = [[i32; 2]; 4];
+
+/// Everything read from one frame.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct FrameResult {
+    /// File or address of the frame's source, as it was asked for.
+    pub file: String,
+    /// Number of the frame in its source, from 0.
+    pub frame: u64,
+    /// Elapsed time of the reading alone, milliseconds.
+    pub elapsed_ms: f64,
+    /// Processor time of the reading alone, milliseconds.
+    pub cpu_ms: f64,
+    /// Symbols found, in the order in which they were found.
+    pub symbols: Vec<Symbol>,
+    /// Lines of printed text, top to bottom; empty when text was not read.
+    pub text: Vec<TextLine>,
+    /// Identifiers, best first, without duplicates.
+    pub identifiers: Vec<Identifier>,
+    /// Where the label says the parcel must go; `None` when it does not or contradicts itself.
+    pub destination: Option<Destination>,
+    /// Why nothing usable was read; `None` when there is a parcel identifier or a destination.
+    pub no_read: Option<NoRead>,
+}
+
+/// Symbologies, with the names of the JSON contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub enum SymbolFormat {
+    /// Code 128, GS1-128 included.
+    Code128,
+    /// Code 39.
+    Code39,
+    /// Code 93.
+    Code93,
+    /// Codabar.
+    Codabar,
+    /// Interleaved 2 of 5, ITF-14 included.
+    ITF,
+    /// EAN-13.
+    EAN13,
+    /// EAN-8.
+    EAN8,
+    /// UPC-A.
+    UPCA,
+    /// UPC-E.
+    UPCE,
+    /// GS1 DataBar, all variants.
+    DataBar,
+    /// QR Code, models 1 and 2.
+    QRCode,
+    /// Micro QR Code.
+    MicroQRCode,
+    /// Data Matrix ECC 200.
+    DataMatrix,
+    /// PDF417.
+    PDF417,
+    /// Aztec Code.
+    Aztec,
+    /// MaxiCode.
+    MaxiCode,
+}
+
+impl SymbolFormat {
+    /// Whether it is a retail product code, which never names a parcel.
+    pub fn is_retail(self) -> bool {
+        matches!(
+            self,
+            Self::EAN13 | Self::EAN8 | Self::UPCA | Self::UPCE | Self::DataBar
+        )
+    }
+
+    /// Whether it is a two-dimensional symbol with error correction.
+    pub fn is_matrix(self) -> bool {
+        matches!(
+            self,
+            Self::QRCode
+                | Self::MicroQRCode
+                | Self::DataMatrix
+                | Self::PDF417
+                | Self::Aztec
+                | Self::MaxiCode
+        )
+    }
+}
+
+/// One decoded symbol.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Symbol {
+    /// Symbology.
+    pub format: SymbolFormat,
+    /// Content as decoded, GS1 separators as U+001D; at most [`crate::TEXT_MAX`] characters.
+    pub text: String,
+    /// Whether the symbol says of itself that it holds GS1 element strings.
+    pub gs1: bool,
+    /// Where it lies.
+    pub corners: Corners,
+}
+
+/// One line of printed text.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TextLine {
+    /// The text.
+    pub line: String,
+    /// Confidence of the recognizer, 0 to 1.
+    pub confidence: f32,
+    /// Where it lies.
+    pub corners: Corners,
+}
+
+/// An identifier found in a symbol or in text.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Identifier {
+    /// `sscc`, `s10`, `ups_1z`, `license_plate`, `gtin`, … or a carrier such as `fedex`.
+    pub kind: &'static str,
+    /// Normal form: upper case, without blanks.
+    pub value: String,
+    /// Whether length, characters and check digits hold.
+    pub valid: bool,
+    /// The exact number format, such as `fedex_34`.
+    pub format: &'static str,
+    /// How sure it is that the number is of this kind, 0 to 1.
+    pub confidence: f32,
+    /// Why it is held for this kind.
+    pub why: Vec<&'static str>,
+    /// Other kinds that the same number also fits, likelier first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<&'static str>,
+}
+
+impl Identifier {
+    /// Whether it names one parcel (and not a product, an order or a receptacle) and holds.
+    pub fn names_parcel(&self) -> bool {
+        self.valid
+            && !matches!(
+                self.kind,
+                "gtin" | "ginc" | "gsin" | "s8" | "s9" | "unknown"
+            )
+    }
+}
+
+/// Where a parcel must go, by its own label.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Destination {
+    /// ISO 3166-1 alpha-2 country; `None` when only a postcode is written and the site's country
+    /// was not given.
+    #[serde(serialize_with = "country_code")]
+    pub country: Option<Country>,
+    /// Postcode in the country's own form.
+    pub postcode: Option<String>,
+    /// Which evidence it rests on.
+    pub source: Source,
+    /// How sure it is, 0 to 1.
+    pub confidence: f32,
+}
+
+// The signature with a reference is what serde asks for.
+fn country_code<S: Serializer>(country: &Option<Country>, to: S) -> Result<S::Ok, S::Error> {
+    match country {
+        Some(country) => to.serialize_some(country.alpha2()),
+        None => to.serialize_none(),
+    }
+}
+
+/// Evidence for a destination, most trusted first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// GS1 application identifier 421: postcode with country.
+    #[serde(rename = "gs1_421")]
+    Gs1421,
+    /// GS1 application identifiers 4307 and 420: country and postcode apart.
+    #[serde(rename = "gs1_43xx")]
+    Gs143xx,
+    /// GS1 application identifier 420: postcode of the country of the site.
+    #[serde(rename = "gs1_420")]
+    Gs1420,
+    /// A carrier's number with an embedded postcode.
+    Carrier,
+    /// Written in plain in a two-dimensional symbol.
+    Symbol,
+    /// GS1 application identifier 403: routing code.
+    #[serde(rename = "gs1_403")]
+    Gs1403,
+    /// Printed text.
+    Ocr,
+}
+
+/// Why a frame gave no usable reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoRead {
+    /// The image shows no symbol and no usable text.
+    NothingFound,
+    /// Symbols were read, none is a parcel identifier or destination.
+    NoIdentifier,
+    /// Black or overexposed.
+    BadImage,
+    /// The file or frame could not be decoded.
+    Undecodable,
+    /// The time allowed ran out.
+    Deadline,
+    /// Evidence contradicts itself.
+    Conflict,
+}
