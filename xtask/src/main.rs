@@ -18,6 +18,9 @@ use anyhow::Result;
 use crate::setup::Group;
 use crate::steps::Steps;
 
+/// Generated schemas are compared with the committed ones.
+const SCHEMA: &str = "sortline-service/schema";
+
 const HELP: &str = "\
 Set-up, checks and generated files of Sortline.
 
@@ -112,7 +115,13 @@ fn test() -> Result<()> {
         ])
     })?;
     steps.step("tests", "5 to 8 minutes the first time", || {
-        steps::cargo(&["test", "--workspace", "--no-fail-fast"])
+        steps::cargo(&[
+            "test",
+            "--workspace",
+            "--no-fail-fast",
+            "--features",
+            SCHEMA,
+        ])
     })?;
     steps.step(
         "dashboard in a browser",
@@ -152,7 +161,15 @@ fn check() -> Result<()> {
 }
 
 fn clippy() -> Result<()> {
-    steps::cargo(&["clippy", "--workspace", "--all-targets", "--", "-Dwarnings"])
+    steps::cargo(&[
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--features",
+        SCHEMA,
+        "--",
+        "-Dwarnings",
+    ])
 }
 
 /// Writes the generated files; the tests only compare them.

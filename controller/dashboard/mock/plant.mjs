@@ -266,7 +266,7 @@ export class Plant {
       case "stop":
         this.state = "Aborted";
         this.speed = 0;
-        this.raise("stopped", null, "high", "The stop circuit is open", "The belt stands; nothing is diverted.", "Clear the cause, close the stop circuit, then allow diverting.");
+        this.raise("stopped", null, "high", "The stop circuit is open", "The belt stands; nothing is diverted.", "Clear the cause, close the stop circuit, then press Reset.");
         break;
       case "node":
         this.node = "unreachable";
@@ -314,7 +314,8 @@ export class Plant {
       parcels: this.parcels.map((p) => ({
         id: p.id,
         position_mm: Math.round(p.position),
-        length_mm: p.length,
+        // Known when the trailing edge has passed induction.
+        length_mm: p.position >= p.length ? p.length : null,
         chute: p.chute,
         committed: p.committed,
         lap: p.lap,

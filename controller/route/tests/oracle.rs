@@ -1,6 +1,7 @@
 //! Searches against independent implementations on random small networks: a time-expanded graph
 //! on petgraph for the earliest arrival, and a sweep over all events for arrival and cost. Both
 //! read the tables themselves, minute by minute, and share no code with the crate.
+#![cfg(test)]
 
 use std::collections::{BTreeMap, BTreeSet};
 

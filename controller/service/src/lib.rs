@@ -18,6 +18,8 @@ pub mod network;
 pub mod report;
 pub mod resolver;
 pub mod routing;
+#[cfg(feature = "schema")]
+pub mod schemas;
 pub mod sensitive;
 pub mod service;
 pub mod uplink;

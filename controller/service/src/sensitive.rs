@@ -7,6 +7,7 @@ use serde::Deserialize;
 /// A value of personal or commercial nature: its `Debug` form says nothing, and it cannot be
 /// serialized.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Sensitive<T>(T);
 

@@ -97,7 +97,7 @@ mod tests {
             .sum();
         assert_eq!((10 - sum % 10) % 10, 9);
         assert_eq!(sscc(1).len(), 18);
-        assert_eq!(sscc(1), "040123450000000011");
+        assert_eq!(sscc(1), "040123450000000016");
     }
 
     #[test]

@@ -38,6 +38,9 @@ pub(super) struct Encoder {
     last_edge: Option<(EyeId, Ticks, LineTime)>,
     speed_base: Option<(LineTime, Ticks)>,
     speed: i64,
+    /// Travel that the last speed makes likely and that no count has shown yet: a count that was
+    /// handled late is followed by a step that is no jump.
+    lag: i64,
 }
 
 impl Encoder {
@@ -52,6 +55,7 @@ impl Encoder {
             last_edge: None,
             speed_base: None,
             speed: 0,
+            lag: 0,
         }
     }
 
@@ -96,8 +100,10 @@ impl Encoder {
         if travel != 0 {
             self.moved_at = now;
         }
+        let allowed = i64::from(self.reach(then, now)).saturating_add(self.lag);
+        self.count_lag(i64::from(travel), now.since(then));
         self.measure_speed(now, at);
-        if travel < 0 || travel > self.reach(then, now) {
+        if travel < 0 || i64::from(travel) > allowed {
             self.count = Some(at);
             return self.distrust(now);
         }
@@ -118,7 +124,8 @@ impl Encoder {
             self.begin(now, at);
             return Verdict::Same;
         };
-        if at.signed_since(latched) > self.reach(then, now) {
+        let allowed = i64::from(self.reach(then, now)).saturating_add(self.lag);
+        if i64::from(at.signed_since(latched)) > allowed {
             return self.distrust(now);
         }
         self.forward(at);
@@ -192,6 +199,16 @@ impl Encoder {
         }
     }
 
+    /// Keeps account of travel that is owed: it grows when a count comes late, is paid back by the
+    /// step that follows, and is forgotten within a second, as the belt may simply stand.
+    fn count_lag(&mut self, travel: i64, us: u64) {
+        let us = i64::try_from(us).unwrap_or(i64::MAX);
+        let likely = self.speed.saturating_mul(us) / 1_000_000;
+        let forgotten = self.lag.saturating_mul(us.min(1_000_000)) / 1_000_000;
+        let lag = self.lag.saturating_sub(forgotten).saturating_add(likely);
+        self.lag = lag.saturating_sub(travel).clamp(0, self.nominal);
+    }
+
     fn measure_speed(&mut self, now: LineTime, at: Ticks) {
         let Some((then, before)) = self.speed_base else {
             self.speed_base = Some((now, at));
@@ -200,10 +217,112 @@ impl Encoder {
         let us = now.since(then);
         if us >= SPEED_MS.saturating_mul(1_000) {
             let ticks = i64::from(at.signed_since(before)).saturating_mul(1_000_000);
-            self.speed = ticks
+            let most = self.nominal.saturating_mul(SPEED_PERCENT_MAX) / 100;
+            let speed = ticks
                 .checked_div(i64::try_from(us).unwrap_or(i64::MAX))
                 .unwrap_or(0);
+            self.speed = speed.clamp(0, most);
             self.speed_base = Some((now, at));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encoder() -> Encoder {
+        Encoder {
+            nominal: 1_500,
+            delivery: 150,
+            count: None,
+            latched: None,
+            moved_at: LineTime::default(),
+            suspect_since: None,
+            last_edge: None,
+            speed_base: None,
+            speed: 0,
+            lag: 0,
+        }
+    }
+
+    /// Counts as (milliseconds, ticks) after a second of steady travel; the last verdict.
+    fn after_a_second(steps: &[(u64, u32)]) -> (Verdict, Encoder) {
+        let mut encoder = encoder();
+        for step in 0..=100_u32 {
+            let now = LineTime(u64::from(step).saturating_mul(10_000));
+            let at = Ticks(step.saturating_mul(15).wrapping_sub(700));
+            assert_eq!(encoder.belt(now, at), Verdict::Same);
+        }
+        let mut last = Verdict::Same;
+        for (ms, ticks) in steps {
+            let now = LineTime(1_000_000).after_ms(*ms);
+            last = encoder.belt(now, Ticks(ticks.wrapping_add(800)));
+        }
+        (last, encoder)
+    }
+
+    #[test]
+    fn steps_beyond_the_drive_are_not_believed() {
+        assert_eq!(after_a_second(&[(10, 15)]).0, Verdict::Same);
+        assert_eq!(after_a_second(&[(10, 319)]).0, Verdict::Same);
+        assert_eq!(after_a_second(&[(10, 320)]).0, Verdict::Suspect);
+        assert_eq!(
+            after_a_second(&[(10, u32::MAX)]).0,
+            Verdict::Suspect,
+            "backwards"
+        );
+        assert_eq!(after_a_second(&[]).1.ticks_per_s(), 1_500);
+    }
+
+    #[test]
+    fn a_count_handled_late_makes_no_jump_of_the_next() {
+        assert_eq!(after_a_second(&[(600, 30), (610, 915)]).0, Verdict::Same);
+        assert_eq!(
+            after_a_second(&[(600, 30), (610, 1_400)]).0,
+            Verdict::Suspect
+        );
+    }
+
+    #[test]
+    fn a_standing_belt_earns_no_credit() {
+        let stands: Vec<(u64, u32)> = (1..=50)
+            .map(|step: u64| (step.saturating_mul(100), 0))
+            .collect();
+        let (_, mut encoder) = after_a_second(&stands);
+        let now = LineTime(1_000_000).after_ms(5_010);
+        assert_eq!(encoder.belt(now, Ticks(1_200)), Verdict::Suspect);
+    }
+
+    #[test]
+    fn doubt_ends_after_two_good_seconds() {
+        let (_, mut encoder) = after_a_second(&[(10, 2_000)]);
+        assert!(encoder.suspect());
+        let mut verdict = Verdict::Same;
+        for step in 1..=200_u32 {
+            let now = LineTime(1_010_000).after_ms(u64::from(step).saturating_mul(10));
+            verdict = encoder.belt(
+                now,
+                Ticks(2_800_u32.saturating_add(step.saturating_mul(15))),
+            );
+        }
+        assert_eq!((verdict, encoder.suspect()), (Verdict::Recovered, false));
+    }
+
+    #[test]
+    fn edges_at_two_eyes_on_a_standing_count_are_a_stall() {
+        let (_, mut encoder) = after_a_second(&[(10, 15)]);
+        let later = LineTime(1_010_000).after_ms(300);
+        let at = Ticks(815);
+        assert_eq!(
+            encoder.edge(LineTime(1_010_000), EyeId(1), at),
+            Verdict::Same
+        );
+        assert_eq!(
+            encoder.edge(later, EyeId(1), at),
+            Verdict::Same,
+            "one eye only"
+        );
+        assert_eq!(encoder.edge(later, EyeId(2), at), Verdict::Suspect);
     }
 }

@@ -94,7 +94,10 @@ export class Motion {
     for (const [id, track] of this.tracks) {
       if (present.has(id)) continue;
       this.reports.delete(id);
+      if (track.leaving) continue;
       track.leaving = true;
+      // It has left the belt, so where it was meant to go is where it is shown going.
+      track.parcel = { ...track.parcel, committed: true };
     }
   }
 
@@ -136,7 +139,7 @@ export class Motion {
   private isGone(track: Track): boolean {
     const exit = this.exitOf(track.parcel);
     if (!exit) return true;
-    const middle = track.shown_mm - track.parcel.length_mm / 2;
+    const middle = track.shown_mm - (track.parcel.length_mm ?? 0) / 2;
     // Not yet near its exit: it did not leave there, so it is not shown leaving there.
     const near = SNAP_MM + this.speed * 0.2;
     return middle < exit.from_mm - near || middle > exit.from_mm + exit.travel_mm;

@@ -80,29 +80,46 @@ function fill(text: string, values: Values = {}): string {
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 }
 
+/** Making a formatter costs far more than using it, and figures change ten times a second. */
+const formatters = new Map<string, Intl.NumberFormat>();
+
+function format(value: number, digits: number, style: "decimal" | "percent"): string {
+  const key = `${settings.locale} ${style} ${digits}`;
+  let formatter = formatters.get(key);
+  if (!formatter) {
+    formatter = new Intl.NumberFormat(settings.locale, {
+      style,
+      minimumFractionDigits: digits,
+      maximumFractionDigits: digits,
+    });
+    formatters.set(key, formatter);
+  }
+  return formatter.format(value);
+}
+
 export function number(value: number, digits = 0): string {
-  return new Intl.NumberFormat(settings.locale, {
-    minimumFractionDigits: digits,
-    maximumFractionDigits: digits,
-  }).format(value);
+  return format(value, digits, "decimal");
 }
 
 export function percent(share: number, digits = 1): string {
-  return new Intl.NumberFormat(settings.locale, {
-    style: "percent",
-    minimumFractionDigits: digits,
-    maximumFractionDigits: digits,
-  }).format(share);
+  return format(share, digits, "percent");
 }
+
+const clocks = new Map<string, Intl.DateTimeFormat>();
 
 /** Time of day with seconds; a dash for what is not a time. */
 export function clock(time: string | number | null): string {
   const date = time === null ? new Date(NaN) : new Date(time);
   if (Number.isNaN(date.getTime())) return "–";
-  return new Intl.DateTimeFormat(settings.locale, {
-    hour: "2-digit",
-    minute: "2-digit",
-    second: "2-digit",
-    hourCycle: "h23",
-  }).format(date);
+  let formatter = clocks.get(settings.locale);
+  if (!formatter) {
+    formatter = new Intl.DateTimeFormat(settings.locale, {
+      hour: "2-digit",
+      minute: "2-digit",
+      second: "2-digit",
+      hourCycle: "h23",
+    });
+    clocks.set(settings.locale, formatter);
+  }
+  return formatter.format(date);
 }

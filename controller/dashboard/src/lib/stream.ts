@@ -155,7 +155,9 @@ export class Stream {
         this.open();
       }
       this.listener.snapshot(state, true);
-      this.live();
+      // Without a connection one answer is not "live": the next attempt will tell.
+      if (this.source) this.live();
+      else this.watch();
     } catch {
       if (this.ended) return;
       this.markStale();

@@ -22,6 +22,8 @@ export function plain(text: unknown, max: number = TEXT_MAX): string {
   if (text === null || text === undefined) return "";
   // Cut before replacing: work is bounded however long the text is.
   const raw = String(text).slice(0, max * 2 + 2);
+  // Nearly every text is this: nothing to replace.
+  if (raw.length <= max && /^[ -~]*$/.test(raw)) return raw;
   const shown = Array.from(
     raw
       .replaceAll(GROUP_SEPARATOR, "\u241d")

@@ -42,7 +42,8 @@ export interface Parcel {
   id: number;
   /** Leading edge, millimeters downstream of the induction photo-eye. */
   position_mm: number;
-  length_mm: number;
+  /** Null until its trailing edge has passed induction. */
+  length_mm: number | null;
   /** Where it is meant to go; null while undecided. */
   chute: number | null;
   /** The decision can no longer change. */

@@ -62,10 +62,17 @@ function alarmPart(
 ): string {
   if (settings.language === "en" && own) return plain(own);
   const id = partName(alarm, topology);
-  const translated = id === "" && NAMED.has(alarm.kind) ? null : tMaybe(`alarm.${part}.${alarm.kind}`, { id });
+  const translated = id === "" && NAMED.has(alarm.kind) ? null : tMaybe(`${PREFIX[part]}${alarm.kind}`, { id });
   return translated ?? plain(own);
 }
 
+const PREFIX = {
+  text: "alarm.text.",
+  consequence: "alarm.consequence.",
+  remedy: "alarm.remedy.",
+};
+
+/** Kinds whose text names a part of the line. */
 const NAMED = new Set(["camera", "jam", "chute_full", "diverter", "eye"]);
 
 function partName(alarm: Alarm, topology: Topology | null): string {

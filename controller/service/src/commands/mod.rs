@@ -5,6 +5,7 @@ pub mod demo;
 pub mod export;
 pub mod plan;
 pub mod plant;
+pub mod read;
 pub mod replay;
 pub mod route;
 pub mod serve;

@@ -15,6 +15,7 @@ const BYTES_MAX: usize = 1 << 30;
 
 /// One parcel announced.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ManifestEntry {
     /// Tracking number or SSCC as on the label.
