@@ -384,10 +384,10 @@ impl Network {
 pub enum Level {
     /// As early as possible.
     Express,
-    /// Cheapest that keeps the zone's standard promise.
+    /// Cheap (the earliest within 2 % of the cheapest) and sure to keep the standard promise.
     #[default]
     Standard,
-    /// Cheapest that keeps twice the standard promise.
+    /// The same for twice the standard promise.
     Economy,
 }
 

@@ -13,7 +13,7 @@ use crate::why;
 
 /// A route counts as keeping its promise from this probability on.
 pub(crate) const SURE: f64 = 0.9;
-/// Routes that end this much later than the earliest are not looked for.
+/// Routes that end this much later than the earliest, and after the promise, are not looked for.
 const SLACK_MIN: i32 = 6 * DAY_MIN;
 /// A promise to a place, which has no delivery days: this long after the earliest arrival.
 const GRACE_MIN: i32 = 12 * 60;
@@ -145,7 +145,7 @@ impl Network {
             ..*query
         };
         let mut arrivals = Arrivals::new(query.ready);
-        let mut front = self.front(query, &bounds, best.after(SLACK_MIN), &none);
+        let mut front = self.front(query, &bounds, best.after(SLACK_MIN).max(promise), &none);
         if front.is_empty() {
             // Only routes of more legs than the Pareto search allows.
             front.extend(first.route(self, query.to));
@@ -305,7 +305,8 @@ impl Network {
 }
 
 /// Puts the one to take first, then by arrival: of the routes sure to keep the promise the
-/// cheapest (for express the earliest); when none is sure, the one most likely to keep it.
+/// earliest that hardly costs more than the cheapest (for express the earliest of all); when none
+/// is sure, the one most likely to keep it.
 fn order(options: &mut [RouteOption], level: Level) {
     options.sort_by_key(|option| (option.arrive, option.cost));
     let best = {
@@ -314,7 +315,13 @@ fn order(options: &mut [RouteOption], level: Level) {
         let pick = match level {
             Level::Express => sure().min_by_key(|(_, option)| (option.arrive, option.cost)),
             Level::Standard | Level::Economy => {
-                sure().min_by_key(|(_, option)| (option.cost, option.arrive))
+                let least = sure()
+                    .map(|(_, option)| option.cost)
+                    .min()
+                    .unwrap_or_default();
+                let most = least.plus(least.share(ALIKE_PERMILLE, 1_000));
+                let cheap = sure().filter(|(_, option)| option.cost <= most);
+                cheap.min_by_key(|(_, option)| (option.arrive, option.cost))
             }
         };
         // Of equal probabilities `max_by` takes the last: look from the latest arrival on.

@@ -88,6 +88,8 @@ fn erf(value: f64) -> f64 {
 pub(crate) struct When {
     start: Minute,
     bins: Vec<f64>,
+    /// A delay has spread the times over the bins; else each bin is its very minute.
+    spread: bool,
 }
 
 impl When {
@@ -95,6 +97,7 @@ impl When {
         Self {
             start: at,
             bins: vec![1.0],
+            spread: false,
         }
     }
 
@@ -102,6 +105,7 @@ impl When {
         Self {
             start,
             bins: Vec::new(),
+            spread: false,
         }
     }
 
@@ -147,6 +151,7 @@ impl When {
             .find_map(|(at, _)| to(at))
             .unwrap_or(self.start);
         let mut next = Self::empty(start);
+        next.spread = self.spread || delay.0.len() > 1;
         let mut pending: Option<(Minute, f64)> = None;
         for (at, mass) in self.points() {
             let Some(target) = to(at) else { break };
@@ -165,12 +170,22 @@ impl When {
         next.trim()
     }
 
-    /// Probability of being there at `limit` or before.
+    /// Probability of being there at `limit` or before. Within a bin probability is taken as
+    /// evenly spread around its time; nothing comes before the start.
     pub(crate) fn by(&self, limit: Minute) -> f64 {
-        let before = self.points().take_while(|(at, _)| *at <= limit);
-        before
-            .fold(0.0, |sum, (_, mass)| sum + mass)
-            .clamp(0.0, 1.0)
+        let half = f64::from(BIN) / 2.0;
+        let share = |at: Minute| {
+            let beyond = f64::from(limit.since(at));
+            match (self.spread, at == self.start) {
+                (false, _) => f64::from(u8::from(beyond >= 0.0)),
+                (true, true) => (beyond / half).clamp(0.0, 1.0),
+                (true, false) => f64::midpoint(beyond / half, 1.0).clamp(0.0, 1.0),
+            }
+        };
+        let sum = self
+            .points()
+            .fold(0.0, |sum, (at, mass)| sum + mass * share(at));
+        sum.clamp(0.0, 1.0)
     }
 
     /// The time by which this probability is reached; `None` when it never is.

@@ -165,17 +165,12 @@ fn entry(
     let best = options.first()?;
     let first = best.legs.first()?;
     let why = format!(
-        "{} {} at {} for {}, {} of {} routes: arrives {}, by the promise {} with {}, {} {}",
+        "{} {} at {}, best of {} routes for {}: arrives {}, by the promise {} with {}, {} {}",
         first.service,
         network.id(first.to),
         network.text_clock(origin, first.depart),
-        level.name(),
-        if level == Level::Express {
-            "earliest"
-        } else {
-            "cheapest sure"
-        },
         options.len(),
+        level.name(),
         network.text_clock(zone, best.arrive),
         network.text_clock(zone, promise),
         percent(best.on_time_probability),

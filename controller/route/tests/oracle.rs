@@ -232,7 +232,11 @@ fn repair(tables: &mut Tables, table: TableName, row: usize) {
                 .services
                 .retain(|service| !service.stops.split('>').any(|stop| stop == gone));
         }
-        _ => {}
+        TableName::Places
+        | TableName::Services
+        | TableName::Customs
+        | TableName::Zones
+        | TableName::Settings => {}
     }
 }
 

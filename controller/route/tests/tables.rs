@@ -457,13 +457,11 @@ fn bad_zones_customs_and_settings_are_refused() {
     );
     refused(
         |t| {
-            drop(t.settings.delay.insert(
-                "truck".into(),
-                DelayRow {
-                    p50_min: 9,
-                    p90_min: 3,
-                },
-            ))
+            let row = DelayRow {
+                p50_min: 9,
+                p90_min: 3,
+            };
+            t.settings.delay.insert("truck".into(), row);
         },
         "network.toml, record 1, delay.p90_min",
     );
