@@ -25,7 +25,12 @@ pub const USAGE: u8 = 2;
 )]
 struct Cli {
     /// What is logged to stderr, such as `info` or `warn,sortline_service=debug`.
-    #[arg(long, global = true, value_name = "FILTER", default_value = "warn,rumqttd=error")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILTER",
+        default_value = "warn,rumqttd=off"
+    )]
     log: String,
 
     #[command(subcommand)]

@@ -83,7 +83,10 @@ impl Report {
             running_s: truth.running_s,
             parcels_per_hour: truth.parcels_per_hour,
             read_rate: counts.read_rate(),
-            stroke_ms: Percentiles { p50: at(500), p99: at(990) },
+            stroke_ms: Percentiles {
+                p50: at(500),
+                p99: at(990),
+            },
             read_ms_p50,
             controller: counts.clone(),
             violations: violations(truth, counts, model.open()),
@@ -92,9 +95,18 @@ impl Report {
 
     /// The report for people.
     pub fn in_words(&self) -> String {
-        let causes = self.reject_causes.iter().map(|(cause, count)| format!("{cause} {count}"));
+        let causes = self
+            .reject_causes
+            .iter()
+            .map(|(cause, count)| format!("{cause} {count}"));
         let causes = causes.collect::<Vec<_>>().join(", ");
-        let or_none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
+        let or_none = |text: String| {
+            if text.is_empty() {
+                "none".to_owned()
+            } else {
+                text
+            }
+        };
         let stroke = |value: Option<f64>| value.map_or("-".to_owned(), |ms| format!("{ms:.0} ms"));
         format!(
             "inducted {} at {} an hour, sorted {}, rejected {} ({}), missort {}, lost {}, laps \
@@ -123,17 +135,25 @@ fn violations(truth: &Truth, counts: &Counts, open: usize) -> Vec<String> {
             all.push(text);
         }
     };
-    must(truth.missort == 0, format!("{} parcels lie in a wrong chute", truth.missort));
-    let accounted = truth.sorted
-        + truth.rejected
-        + truth.lost
-        + truth.missort
-        + truth.removed
-        + truth.on_belt;
-    let missing = format!("of {} parcels {accounted} are accounted for", truth.inducted);
+    must(
+        truth.missort == 0,
+        format!("{} parcels lie in a wrong chute", truth.missort),
+    );
+    let accounted =
+        truth.sorted + truth.rejected + truth.lost + truth.missort + truth.removed + truth.on_belt;
+    let missing = format!(
+        "of {} parcels {accounted} are accounted for",
+        truth.inducted
+    );
     must(truth.inducted == accounted, missing);
-    must(counts.missort == 0, format!("the controller saw {} missorts", counts.missort));
-    must(open == 0 || truth.on_belt > 0, format!("{open} parcels have no outcome"));
+    must(
+        counts.missort == 0,
+        format!("the controller saw {} missorts", counts.missort),
+    );
+    must(
+        open == 0 || truth.on_belt > 0,
+        format!("{open} parcels have no outcome"),
+    );
     let ended = counts.ended();
     let double = format!("{} parcels have {ended} outcomes", counts.inducted);
     must(ended <= counts.inducted, double);

@@ -29,9 +29,11 @@ const SETTLE: Duration = Duration::from_secs(15);
 
 /// Arguments of `sortline demo`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: sortline demo\nExample: sortline demo --headless --parcels 500 \
+#[command(
+    after_help = "Example: sortline demo\nExample: sortline demo --headless --parcels 500 \
                         --json\n\nWith --headless exit code 1: a parcel was missorted or is not \
-                        accounted for.")]
+                        accounted for."
+)]
 pub struct Args {
     /// Another site directory than the built-in demonstration site.
     #[arg(long, value_name = "DIR")]
@@ -101,9 +103,14 @@ async fn demonstrate(
     let service = service::start(configuration, data).await?;
     if !args.headless {
         super::print(&format!("dashboard at http://{}\n", service.http))?;
-        let mqtt = service.mqtt.map(|mqtt| format!("MQTT 5 broker at {mqtt}\n"));
+        let mqtt = service
+            .mqtt
+            .map(|mqtt| format!("MQTT 5 broker at {mqtt}\n"));
         super::print(&mqtt.unwrap_or_default())?;
-        super::print(&format!("simulated line at {} (Modbus TCP)\n", plant.modbus()))?;
+        super::print(&format!(
+            "simulated line at {} (Modbus TCP)\n",
+            plant.modbus()
+        ))?;
         super::print("Ctrl-C ends it\n")?;
         service.run(serve::signals()?).await?;
         plant.stop().await?;
@@ -114,19 +121,25 @@ async fn demonstrate(
     let truth = plant.stop().await?;
     let read_ms = views.borrow().read_ms_p50.clone();
     let report = Report::new(&truth, &model, &picture.borrow().latency, read_ms);
-    let text = if args.json { serde_json::to_string(&report)? + "\n" } else { report.in_words() };
+    let text = if args.json {
+        serde_json::to_string(&report)? + "\n"
+    } else {
+        report.in_words()
+    };
     super::print(&text)?;
     for violation in &report.violations {
         tracing::warn!(%violation, "what must never happen did");
     }
-    Ok(if report.violations.is_empty() { FINE } else { FAILED }.into())
+    Ok(if report.violations.is_empty() {
+        FINE
+    } else {
+        FAILED
+    }
+    .into())
 }
 
 /// Serves until the plant is done and the controller has told every outcome, or a signal comes.
-async fn run_headless(
-    service: Service,
-    plant: &PlantHandle,
-) -> anyhow::Result<crate::live::Model> {
+async fn run_headless(service: Service, plant: &PlantHandle) -> anyhow::Result<crate::live::Model> {
     let mut views = service.views.clone();
     let signals = serve::signals()?;
     let end = async {
@@ -184,8 +197,14 @@ fn right_chutes(
 }
 
 fn coded(entry: &ManifestEntry) -> Reading {
-    let code = Code { kind: String::new(), value: entry.code.clone() };
-    Reading { codes: vec![code], ..Reading::default() }
+    let code = Code {
+        kind: String::new(),
+        value: entry.code.clone(),
+    };
+    Reading {
+        codes: vec![code],
+        ..Reading::default()
+    }
 }
 
 fn labeled(entry: &ManifestEntry) -> Reading {
@@ -195,21 +214,35 @@ fn labeled(entry: &ManifestEntry) -> Reading {
         source: DestinationSource::Gs1421,
         confidence: Permille::ONE,
     };
-    Reading { destination: Some(destination), ..Reading::default() }
+    Reading {
+        destination: Some(destination),
+        ..Reading::default()
+    }
 }
 
 fn chutes_of(configuration: &Configuration, resolution: &Resolution) -> Vec<ChuteId> {
     let (plan, line) = (&configuration.plan, configuration.topology.config());
-    let reject = line.chutes.iter().filter(|chute| chute.kind == ChuteKind::Reject);
+    let reject = line
+        .chutes
+        .iter()
+        .filter(|chute| chute.kind == ChuteKind::Reject);
     let chosen = match resolution {
-        Resolution::Sort { destination, hop, .. } => {
-            let rule = plan.lookup(&PlanMatch { destination, hop: hop.as_deref() });
+        Resolution::Sort {
+            destination, hop, ..
+        } => {
+            let rule = plan.lookup(&PlanMatch {
+                destination,
+                hop: hop.as_deref(),
+            });
             rule.map(|rule| rule.chutes.clone()).unwrap_or_default()
         }
         Resolution::Hold { .. } => plan.hold.into_iter().collect(),
         Resolution::Unknown => Vec::new(),
     };
-    let overflow = plan.overflow.into_iter().chain(reject.map(|chute| chute.id));
+    let overflow = plan
+        .overflow
+        .into_iter()
+        .chain(reject.map(|chute| chute.id));
     chosen.into_iter().chain(overflow).collect()
 }
 
@@ -222,13 +255,19 @@ struct Scratch {
 impl Scratch {
     fn new(named: Option<&Path>) -> anyhow::Result<Self> {
         if let Some(path) = named {
-            return Ok(Self { path: path.to_owned(), temporary: false });
+            return Ok(Self {
+                path: path.to_owned(),
+                temporary: false,
+            });
         }
         let name = format!("sortline-demo-{}", std::process::id());
         let path = std::env::temp_dir().join(name);
         let what = || format!("the directory {} cannot be made", path.display());
         std::fs::create_dir_all(&path).with_context(what)?;
-        Ok(Self { path, temporary: true })
+        Ok(Self {
+            path,
+            temporary: true,
+        })
     }
 
     fn path(&self) -> &Path {
