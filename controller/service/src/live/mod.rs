@@ -11,6 +11,7 @@ mod wire;
 pub(crate) use model::frame;
 pub use model::{Counts, Model};
 pub use view::{Frame, View};
+pub(crate) use wire::step as step_json;
 
 use std::sync::Arc;
 use std::time::Duration;
