@@ -8,7 +8,7 @@ use sortline_core::{
     CameraId, ChuteId, ChuteState, Code, Destination, NoRead, ParcelId, ParcelView, SortPlan, Step,
 };
 
-use super::model::Counts;
+use super::counts::Counts;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Line<'a> {
