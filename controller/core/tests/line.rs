@@ -5,11 +5,12 @@ mod demo;
 #[cfg(test)]
 mod plant;
 
-use demo::plan;
+use demo::{demo, plan};
 use plant::{Faults, Plant};
+use sortline_core::topology::Topology;
 use sortline_core::{
-    Action, AlarmChange, AlarmKind, ChuteId, ChuteState, Edge, Event, EyeId, Line, NodeFault,
-    OperatorCommand, Outcome, ParcelId, RejectCause, Ticks,
+    Action, AlarmChange, AlarmKind, ChuteId, ChuteState, Edge, Event, EyeId, Line, NoRead,
+    NodeFault, OperatorCommand, Outcome, ParcelId, RejectCause, Ticks,
 };
 
 #[test]
@@ -140,10 +141,13 @@ fn frames_decide_between_reading_and_no_read() {
     assert_eq!(plant.sorted(), 8);
     // Three laps for the one that no camera saw.
     assert_eq!(plant.line.counters().recirculations, 3);
-    let laps = Outcome::Rejected {
-        cause: RejectCause::Laps,
+    let cause = RejectCause::NoRead {
+        reason: NoRead::NoFrame,
     };
-    assert_eq!(plant.count_of(|outcome| *outcome == laps), 1);
+    assert_eq!(
+        plant.count_of(|outcome| *outcome == Outcome::Rejected { cause }),
+        1
+    );
 }
 
 #[test]
@@ -416,4 +420,63 @@ fn the_same_events_give_the_same_actions() {
         }
     }
     assert_eq!(actions, plant.actions);
+}
+
+#[test]
+fn a_chute_takes_no_more_than_it_holds() {
+    let mut config = demo();
+    config.chutes[0].capacity_parcels = 3;
+    // The first parcel vanishes when its stroke is on the way: it must not count for ever.
+    let removed = [(1, 3_700)].into();
+    let mut plant = Plant::on(
+        Topology::new(config).unwrap(),
+        0,
+        Faults {
+            removed,
+            ..Faults::default()
+        },
+    );
+    for number in 1..=5 {
+        plant.lay(number, 300, 1);
+        plant.run(1_500);
+    }
+    plant.run(9_000);
+    assert!(plant.line.chutes()[0].count <= 3);
+    assert!(plant.sorted() <= 3);
+    let command = OperatorCommand::EmptyChute { chute: ChuteId(1) };
+    plant.tell(Event::Operator { command });
+    plant.drain();
+    plant.assert_sound();
+    assert_eq!(plant.sorted(), 4);
+}
+
+#[test]
+fn a_blocked_eye_is_a_jam_only_while_the_belt_moves() {
+    let mut plant = Plant::new(0, Faults::default());
+    plant.run(100);
+    let (eye, at) = (EyeId(3), plant.count);
+    plant.tell(Event::Eye {
+        eye,
+        edge: Edge::Blocked,
+        at,
+    });
+    let kind = AlarmKind::Jam { eye };
+    let (due, reason) = plant.line.poll_timeout().unwrap();
+    assert_eq!(reason, "jam");
+    plant.line.handle_timeout(due);
+    assert!(
+        !plant.line.alarms().any(|one| one == kind),
+        "the belt stands"
+    );
+    assert_eq!(plant.line.poll_timeout(), None);
+    plant.run(9_000);
+    assert!(plant.line.alarms().any(|one| one == kind));
+    plant.tell(Event::Eye {
+        eye,
+        edge: Edge::Clear,
+        at: plant.count,
+    });
+    assert!(!plant.line.alarms().any(|one| one == kind));
+    plant.drain();
+    assert_eq!(plant.line.under_way(), 0);
 }

@@ -266,7 +266,7 @@ export const onMock = {
     await until(async () => (await text(page, ".state")).includes("Aborted"), "the state");
     hold((await count(page, ".stands")) === 1, "the belt says that it stands");
     await axe(world);
-    await page.getByRole("button", { name: "Allow diverting" }).click();
+    await page.getByRole("button", { name: "Reset", exact: true }).click();
     await until(async () => (await text(page, ".state")).includes("Running"), "running again");
   },
 };

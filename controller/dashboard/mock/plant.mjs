@@ -266,7 +266,7 @@ export class Plant {
       case "stop":
         this.state = "Aborted";
         this.speed = 0;
-        this.raise("stopped", null, "high", "The stop circuit is open", "The belt stands; nothing is diverted.", "Clear the cause, close the stop circuit, then allow diverting.");
+        this.raise("stopped", null, "high", "The stop circuit is open", "The belt stands; nothing is diverted.", "Clear the cause, close the stop circuit, then press Reset.");
         break;
       case "node":
         this.node = "unreachable";

@@ -120,3 +120,12 @@ test("the clock offset ignores late messages", () => {
   expect(offset.observe(1200, 700)).toBe(0);
   expect(offset.observe(1200, NaN)).toBe(0);
 });
+
+test("one that leaves before its decision was told as final still goes to its chute", () => {
+  const motion = new Motion((p) => (p.committed ? exit : { from_mm: 17_500, travel_mm: 900 }));
+  motion.report(0, [parcel({ position_mm: 6100, committed: false })], SPEED, 0);
+  motion.step(0);
+  motion.report(16, [], SPEED, 0);
+  motion.step(16);
+  expect(motion.tracks.get(1)?.parcel.committed).toBe(true);
+});

@@ -4,6 +4,7 @@ mod services;
 mod zones;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::cells::{At, Problems};
 use crate::graph;
@@ -35,6 +36,7 @@ struct Border {
     week: WeekHours,
     p50: i32,
     p90: i32,
+    time: Arc<Delay>,
 }
 
 struct Build<'a> {
@@ -236,6 +238,7 @@ impl<'a> Build<'a> {
                 .problems
                 .hours(at, &border.days, &border.opens, &border.closes);
             let Some(week) = week else { continue };
+            let time = Arc::new(Delay::lognormal(p50.unsigned_abs(), p90.unsigned_abs()));
             let key = (
                 border.from.as_str(),
                 border.to.as_str(),
@@ -243,7 +246,15 @@ impl<'a> Build<'a> {
             );
             if self
                 .borders
-                .insert(key, Border { week, p50, p90 })
+                .insert(
+                    key,
+                    Border {
+                        week,
+                        p50,
+                        p90,
+                        time,
+                    },
+                )
                 .is_some()
             {
                 let allowed = "one record for two territories and a mode";

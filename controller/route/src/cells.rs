@@ -146,15 +146,34 @@ impl Problems {
     }
 }
 
-/// The names nearest to `wanted`, best first, at most three: for messages that help.
+/// The names nearest to `wanted`, best first, at most three: for messages that help. Of equally
+/// near ones those that begin alike come first.
 pub(crate) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let wanted = wanted.to_ascii_uppercase();
-    let mut scored: Vec<(usize, &str)> = names
-        .map(|name| (distance(&wanted, &name.to_ascii_uppercase()), name))
-        .filter(|(score, name)| *score <= 2 + name.len() / 4)
+    let same = |name: &str| {
+        wanted
+            .chars()
+            .zip(name.chars())
+            .take_while(|(a, b)| a == b)
+            .count()
+    };
+    let mut scored: Vec<(usize, usize, &str)> = names
+        .map(|name| {
+            let upper = name.to_ascii_uppercase();
+            (
+                distance(&wanted, &upper),
+                name.len().saturating_sub(same(&upper)),
+                name,
+            )
+        })
+        .filter(|(score, _, name)| *score <= 2 + name.len() / 4)
         .collect();
     scored.sort_unstable();
-    scored.into_iter().take(3).map(|(_, name)| name).collect()
+    scored
+        .into_iter()
+        .take(3)
+        .map(|(_, _, name)| name)
+        .collect()
 }
 
 /// Edit distance (Levenshtein) of two short texts.

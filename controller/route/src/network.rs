@@ -5,6 +5,7 @@
 //! takes handling time. The last mile is a leg like any other, from a depot to a zone.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::micros::Micros;
 use crate::postcode::Postcodes;
@@ -113,6 +114,8 @@ pub(crate) struct Clearance {
     pub(crate) hours: usize,
     pub(crate) p50: i32,
     pub(crate) p90: i32,
+    /// Time from presentation to clearance.
+    pub(crate) time: Arc<Delay>,
 }
 
 /// One (board, alight) pair of a service.
@@ -381,10 +384,10 @@ impl Network {
 pub enum Level {
     /// As early as possible.
     Express,
-    /// Cheapest that keeps the zone's standard promise.
+    /// Cheap (the earliest within 2 % of the cheapest) and sure to keep the standard promise.
     #[default]
     Standard,
-    /// Cheapest that keeps twice the standard promise.
+    /// The same for twice the standard promise.
     Economy,
 }
 

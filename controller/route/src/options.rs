@@ -6,14 +6,14 @@ use std::collections::BTreeSet;
 use crate::graph::Bounds;
 use crate::micros::Micros;
 use crate::network::{Level, Mode, Network, Node};
-use crate::risk;
+use crate::risk::Arrivals;
 use crate::search::{Spec, Step, earliest, pareto};
 use crate::time::{DAY_MIN, Minute};
 use crate::why;
 
 /// A route counts as keeping its promise from this probability on.
 pub(crate) const SURE: f64 = 0.9;
-/// Routes that end this much later than the earliest are not looked for.
+/// Routes that end this much later than the earliest, and after the promise, are not looked for.
 const SLACK_MIN: i32 = 6 * DAY_MIN;
 /// A promise to a place, which has no delivery days: this long after the earliest arrival.
 const GRACE_MIN: i32 = 12 * 60;
@@ -140,21 +140,36 @@ impl Network {
             .promise
             .or_else(|| self.promise(query.to, query.ready, query.level))
             .unwrap_or_else(|| best.after(GRACE_MIN));
-        let front = self.front(query, &bounds, best.after(SLACK_MIN), &none);
-        let mut all: Vec<RouteOption> = front
-            .iter()
-            .map(|steps| self.evaluate(query, steps, promise))
-            .collect();
-        if all.is_empty() {
+        let query = &Query {
+            promise: Some(promise),
+            ..*query
+        };
+        let mut arrivals = Arrivals::new(query.ready);
+        let mut front = self.front(query, &bounds, best.after(SLACK_MIN).max(promise), &none);
+        if front.is_empty() {
             // Only routes of more legs than the Pareto search allows.
-            let steps = first.route(self, query.to).unwrap_or_default();
-            all.push(self.evaluate(query, &steps, promise));
+            front.extend(first.route(self, query.to));
         }
-        order(&mut all, query.level);
+        let all = self.ranked(query, &front, &mut arrivals);
         let mut chosen = distinct(all, query.options);
-        self.fill_up(query, &bounds, promise, &mut chosen);
+        self.fill_up(query, &bounds, &mut arrivals, &mut chosen);
         why::explain(self, query, &mut chosen);
         chosen
+    }
+
+    /// Routes with their figures, best first.
+    pub(crate) fn ranked(
+        &self,
+        query: &Query,
+        routes: &[Vec<Step>],
+        arrivals: &mut Arrivals,
+    ) -> Vec<RouteOption> {
+        let mut all: Vec<RouteOption> = routes
+            .iter()
+            .map(|steps| self.evaluate(query, steps, arrivals))
+            .collect();
+        order(&mut all, query.level);
+        all
     }
 
     /// Arrival and cost of every route that no other beats in both, earliest first, up to six
@@ -169,10 +184,10 @@ impl Network {
             return Vec::new();
         };
         let routes = self.front(query, &bounds, best.after(SLACK_MIN), &none);
-        let figures = routes.iter().map(|steps| {
-            let option = self.evaluate(query, steps, best);
-            (option.arrive, option.cost)
-        });
+        let cost = |steps: &[Step]| self.cost(query, steps);
+        let figures = routes
+            .iter()
+            .filter_map(|steps| Some((steps.last()?.ready, cost(steps))));
         figures.collect()
     }
 
@@ -200,7 +215,7 @@ impl Network {
         &self,
         query: &Query,
         bounds: &Bounds,
-        promise: Minute,
+        arrivals: &mut Arrivals,
         chosen: &mut Vec<RouteOption>,
     ) {
         let Some(first) = chosen.first().cloned() else {
@@ -218,11 +233,7 @@ impl Network {
             let banned: BTreeSet<u32> = banned.map(|(number, _)| number).collect();
             let latest = first.arrive.after(SLACK_MIN);
             let front = self.front(query, bounds, latest, &banned);
-            let mut more: Vec<RouteOption> = front
-                .iter()
-                .map(|steps| self.evaluate(query, steps, promise))
-                .collect();
-            order(&mut more, query.level);
+            let more = self.ranked(query, &front, arrivals);
             let best = more
                 .into_iter()
                 .find(|option| chosen.iter().all(|other| differs(option, other)));
@@ -231,8 +242,7 @@ impl Network {
     }
 
     fn already_there(&self, query: &Query) -> RouteOption {
-        let promise = query.promise.unwrap_or(query.ready);
-        let mut option = self.evaluate(query, &[], promise);
+        let mut option = self.evaluate(query, &[], &mut Arrivals::new(query.ready));
         option.rank = 1;
         option
             .why
@@ -241,8 +251,9 @@ impl Network {
     }
 
     /// All figures of a route; rank and reasons are left open.
-    pub(crate) fn evaluate(&self, query: &Query, steps: &[Step], promise: Minute) -> RouteOption {
-        let when = risk::arrival(self, query.ready, steps);
+    fn evaluate(&self, query: &Query, steps: &[Step], arrivals: &mut Arrivals) -> RouteOption {
+        let promise = query.promise.unwrap_or(query.ready);
+        let when = arrivals.after(self, steps);
         let legs: Vec<Hop> = steps.iter().filter_map(|step| self.hop(step)).collect();
         let used = || steps.iter().filter_map(|step| self.leg(step.leg));
         RouteOption {
@@ -252,7 +263,7 @@ impl Network {
             arrive_p90: when.quantile(0.9),
             promise,
             on_time_probability: when.by(promise),
-            cost: used().fold(Micros::ZERO, |sum, leg| sum.plus(leg.cost(query.weight_g))),
+            cost: self.cost(query, steps),
             co2_g: used().fold(Micros::ZERO, |sum, leg| sum.plus(leg.co2(query.weight_g))),
             customs: used()
                 .filter_map(|leg| {
@@ -269,6 +280,11 @@ impl Network {
             legs,
             why: Vec::new(),
         }
+    }
+
+    fn cost(&self, query: &Query, steps: &[Step]) -> Micros {
+        let legs = steps.iter().filter_map(|step| self.leg(step.leg));
+        legs.fold(Micros::ZERO, |sum, leg| sum.plus(leg.cost(query.weight_g)))
     }
 
     fn hop(&self, step: &Step) -> Option<Hop> {
@@ -289,8 +305,9 @@ impl Network {
 }
 
 /// Puts the one to take first, then by arrival: of the routes sure to keep the promise the
-/// cheapest (for express the earliest); when none is sure, the one most likely to keep it.
-pub(crate) fn order(options: &mut [RouteOption], level: Level) {
+/// earliest that hardly costs more than the cheapest (for express the earliest of all); when none
+/// is sure, the one most likely to keep it.
+fn order(options: &mut [RouteOption], level: Level) {
     options.sort_by_key(|option| (option.arrive, option.cost));
     let best = {
         let all = || options.iter().enumerate();
@@ -298,7 +315,13 @@ pub(crate) fn order(options: &mut [RouteOption], level: Level) {
         let pick = match level {
             Level::Express => sure().min_by_key(|(_, option)| (option.arrive, option.cost)),
             Level::Standard | Level::Economy => {
-                sure().min_by_key(|(_, option)| (option.cost, option.arrive))
+                let least = sure()
+                    .map(|(_, option)| option.cost)
+                    .min()
+                    .unwrap_or_default();
+                let most = least.plus(least.share(ALIKE_PERMILLE, 1_000));
+                let cheap = sure().filter(|(_, option)| option.cost <= most);
+                cheap.min_by_key(|(_, option)| (option.arrive, option.cost))
             }
         };
         // Of equal probabilities `max_by` takes the last: look from the latest arrival on.

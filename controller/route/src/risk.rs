@@ -8,6 +8,8 @@
 //! Time is counted in bins of 15 minutes. Planned routes assume punctual vehicles and the median
 //! of customs, so the median of the arrival here is later than the plan.
 
+use std::collections::BTreeMap;
+
 use crate::network::{Leg, Network};
 use crate::search::Step;
 use crate::time::Minute;
@@ -15,7 +17,7 @@ use crate::time::Minute;
 /// Width of a bin in minutes.
 const BIN: i32 = 15;
 /// Probability that may be cut off at the far end of a distribution.
-const TAIL: f64 = 1e-7;
+const TAIL: f64 = 1e-5;
 /// Most bins of one leg's delay: three weeks.
 const BINS_MAX: usize = 2_016;
 /// Ninth decile of the standard normal distribution.
@@ -86,6 +88,8 @@ fn erf(value: f64) -> f64 {
 pub(crate) struct When {
     start: Minute,
     bins: Vec<f64>,
+    /// A delay has spread the times over the bins; else each bin is its very minute.
+    spread: bool,
 }
 
 impl When {
@@ -93,6 +97,7 @@ impl When {
         Self {
             start: at,
             bins: vec![1.0],
+            spread: false,
         }
     }
 
@@ -100,6 +105,7 @@ impl When {
         Self {
             start,
             bins: Vec::new(),
+            spread: false,
         }
     }
 
@@ -145,6 +151,7 @@ impl When {
             .find_map(|(at, _)| to(at))
             .unwrap_or(self.start);
         let mut next = Self::empty(start);
+        next.spread = self.spread || delay.0.len() > 1;
         let mut pending: Option<(Minute, f64)> = None;
         for (at, mass) in self.points() {
             let Some(target) = to(at) else { break };
@@ -163,13 +170,21 @@ impl When {
         next.trim()
     }
 
-    /// Probability of being there at `limit` or before.
+    /// Probability of being there at `limit` or before. Within a bin probability is taken as
+    /// evenly spread around its time; nothing comes before the start.
     pub(crate) fn by(&self, limit: Minute) -> f64 {
-        let sum: f64 = self
+        let half = f64::from(BIN) / 2.0;
+        let share = |at: Minute| {
+            let beyond = f64::from(limit.since(at));
+            match (self.spread, at == self.start) {
+                (false, _) => f64::from(u8::from(beyond >= 0.0)),
+                (true, true) => (beyond / half).clamp(0.0, 1.0),
+                (true, false) => f64::midpoint(beyond / half, 1.0).clamp(0.0, 1.0),
+            }
+        };
+        let sum = self
             .points()
-            .take_while(|(at, _)| *at <= limit)
-            .map(|(_, mass)| mass)
-            .sum();
+            .fold(0.0, |sum, (at, mass)| sum + mass * share(at));
         sum.clamp(0.0, 1.0)
     }
 
@@ -183,16 +198,45 @@ impl When {
     }
 }
 
-/// When a parcel that is ready at `ready` is ready at the end of the last of `steps`.
-pub(crate) fn arrival(network: &Network, ready: Minute, steps: &[Step]) -> When {
-    let mut when = When::exactly(ready);
-    for step in steps {
-        let Some(leg) = network.leg(step.leg) else {
-            return When::empty(ready);
-        };
-        when = after_leg(network, leg, &when);
+/// When parcels that are ready at one time are ready at the end of routes. Routes that begin alike
+/// share the work.
+#[derive(Debug)]
+pub(crate) struct Arrivals {
+    ready: Minute,
+    known: BTreeMap<Vec<(u32, Minute)>, When>,
+}
+
+impl Arrivals {
+    pub(crate) fn new(ready: Minute) -> Self {
+        Self {
+            ready,
+            known: BTreeMap::new(),
+        }
     }
-    when
+
+    /// The time of readiness they are for.
+    pub(crate) const fn ready(&self) -> Minute {
+        self.ready
+    }
+
+    /// When a parcel is ready at the end of the last of `steps`.
+    pub(crate) fn after(&mut self, network: &Network, steps: &[Step]) -> When {
+        let mut when = When::exactly(self.ready);
+        let mut done = Vec::with_capacity(steps.len());
+        for step in steps {
+            done.push((step.leg, step.departs));
+            if let Some(known) = self.known.get(&done) {
+                when.clone_from(known);
+                continue;
+            }
+            let Some(leg) = network.leg(step.leg) else {
+                return When::empty(self.ready);
+            };
+            when = after_leg(network, leg, &when);
+            self.known.insert(done.clone(), when.clone());
+        }
+        when
+    }
 }
 
 fn after_leg(network: &Network, leg: &Leg, when: &When) -> When {
@@ -214,8 +258,7 @@ fn after_leg(network: &Network, leg: &Leg, when: &When) -> When {
     );
     let hours = |index: usize, at: Minute| network.hours.get(index).and_then(|open| open.next(at));
     if let Some(clearance) = network.clearance(leg) {
-        let (p50, p90) = (clearance.p50.unsigned_abs(), clearance.p90.unsigned_abs());
-        now = now.moved(|at| hours(clearance.hours, at), &Delay::lognormal(p50, p90));
+        now = now.moved(|at| hours(clearance.hours, at), &clearance.time);
     }
     let Some(end) = network.node(leg.to) else {
         return now;

@@ -9,8 +9,9 @@ use std::collections::BTreeSet;
 
 use crate::micros::Micros;
 use crate::network::{Level, Network, Node};
-use crate::options::{Query, RouteOption, order};
+use crate::options::Query;
 use crate::postcode::Postcodes;
+use crate::risk::Arrivals;
 use crate::search::{Spec, earliest, pareto};
 use crate::time::{DAY_MIN, Minute};
 use crate::why::percent;
@@ -74,13 +75,15 @@ impl Table {
         };
         let labels = pareto(network, &spec);
         let zones = network.nodes().filter(|(_, info)| info.kind.is_none());
+        let mut arrivals = Arrivals::new(ready);
         let entries: Vec<[Option<Entry>; 3]> = zones
             .map(|(zone, _)| {
                 let mut routes = labels.routes(zone);
                 if routes.is_empty() {
                     routes.extend(reach.route(network, zone));
                 }
-                Level::ALL.map(|level| entry(network, (origin, ready), zone, level, &routes))
+                Level::ALL
+                    .map(|level| entry(network, origin, &mut arrivals, (zone, level), &routes))
             })
             .collect();
         let in_use = entries
@@ -142,11 +145,12 @@ impl Table {
 
 fn entry(
     network: &Network,
-    (origin, ready): (Node, Minute),
-    zone: Node,
-    level: Level,
+    origin: Node,
+    arrivals: &mut Arrivals,
+    (zone, level): (Node, Level),
     routes: &[Vec<crate::search::Step>],
 ) -> Option<Entry> {
+    let ready = arrivals.ready();
     let promise = network.promise(zone, ready, level)?;
     let query = Query {
         from: origin,
@@ -157,25 +161,16 @@ fn entry(
         promise: Some(promise),
         options: 1,
     };
-    let mut options: Vec<RouteOption> = routes
-        .iter()
-        .map(|steps| network.evaluate(&query, steps, promise))
-        .collect();
-    order(&mut options, level);
+    let options = network.ranked(&query, routes, arrivals);
     let best = options.first()?;
     let first = best.legs.first()?;
     let why = format!(
-        "{} {} at {} for {}, {} of {} routes: arrives {}, by the promise {} with {}, {} {}",
+        "{} {} at {}, best of {} routes for {}: arrives {}, by the promise {} with {}, {} {}",
         first.service,
         network.id(first.to),
         network.text_clock(origin, first.depart),
-        level.name(),
-        if level == Level::Express {
-            "earliest"
-        } else {
-            "cheapest sure"
-        },
         options.len(),
+        level.name(),
         network.text_clock(zone, best.arrive),
         network.text_clock(zone, promise),
         percent(best.on_time_probability),

@@ -42,10 +42,10 @@ fn verdict(network: &Network, query: &Query, option: &RouteOption) -> String {
         return format!("most likely to arrive by the promise {promise}: {chance}");
     }
     let quality = match query.level {
-        Level::Express => "earliest",
-        Level::Standard | Level::Economy => "cheapest",
+        Level::Express => "the earliest",
+        Level::Standard | Level::Economy => "the earliest within 2 % of the cheapest",
     };
-    format!("{quality} of the routes sure to arrive by the promise {promise}: {chance}")
+    format!("of the routes sure to arrive by the promise {promise} ({chance}) {quality}")
 }
 
 /// How an option stands against another: arrival, cost, probability.

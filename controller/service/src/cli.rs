@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use crate::commands::{check, export, plan, plant, replay, route, serve, sim};
+use crate::commands::{check, export, plan, plant, read, replay, route, serve, sim};
 use crate::config::ConfigError;
 
 /// Exit code of a run that did what was asked.
@@ -46,6 +46,8 @@ enum Command {
     Export(export::Args),
     /// Run only the simulated line, on real sockets.
     Plant(plant::Args),
+    /// Read labels in pictures, folders, videos and camera streams.
+    Read(read::Args),
     /// Find transport routes with arrival, cost, risk and reasons.
     Route(route::Args),
     /// Run the line in virtual time, with faults, deterministic.
@@ -85,6 +87,7 @@ fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Replay(args) => replay::run(args),
         Command::Export(args) => export::run(args),
         Command::Plant(args) => plant::run(args),
+        Command::Read(args) => read::run(args),
         Command::Route(args) => route::run(args),
         Command::Sim(args) => sim::run(args),
     }

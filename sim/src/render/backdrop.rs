@@ -6,8 +6,8 @@ use super::look::{Print, Tape, Warning};
 use super::raster::{Area, Bitmap, Plane};
 use super::rng::Rng;
 use super::scene::{ParcelLook, Wrapping};
-use super::texture::{BOARD_TEXEL_MM, FILM_TEXEL_MM, Textures};
-use super::warp;
+use super::texture::{BOARD_TEXELS_PER_MM, FILM_TEXELS_PER_MM, Textures};
+use super::warp::{self, Window};
 
 /// Distance to which a parcel darkens the belt beside it, mm.
 const SHADOW_MM: f32 = 22.0;
@@ -38,6 +38,8 @@ struct Painter<'a> {
     textures: &'a Textures,
     half: Point,
     wave: Vec<f32>,
+    /// Waves of the corrugation per mm; 0 where there is none.
+    flutes_per_mm: f32,
     /// Where in the texture this face begins, texels.
     texture: (f32, f32),
     /// Phases of a bag's outline.
@@ -64,13 +66,19 @@ pub(super) fn face(
         textures,
         half: [size[0] / 2.0, size[1] / 2.0],
         wave,
+        flutes_per_mm: look.flutes.map_or(0.0, |[period, _]| 1.0 / period),
         texture: (rng.uniform(0.0, 1_024.0), rng.uniform(0.0, 1_024.0)),
         outline: [0, 1, 2].map(|_| rng.uniform(0.0, std::f32::consts::TAU)),
         px_per_mm: map.scale_at([0.0, 0.0]),
     };
     painter.paint(plane, map);
+    // Ink ends before the rounded edge of the carton, or the seam of the bag.
+    let window = Window {
+        inverse: map.inverse(),
+        half: painter.half.map(|half| half - 3.0),
+    };
     for warning in &look.warnings {
-        mark(plane, map, warning, fonts);
+        mark(plane, map, &window, warning, fonts);
     }
 }
 
@@ -127,13 +135,13 @@ impl Painter<'_> {
 
     fn board(&self, [u, v]: Point) -> f32 {
         let (x, y) = (
-            u / BOARD_TEXEL_MM + self.texture.0,
-            v / BOARD_TEXEL_MM + self.texture.1,
+            u * BOARD_TEXELS_PER_MM + self.texture.0,
+            v * BOARD_TEXELS_PER_MM + self.texture.1,
         );
         let mut grey = self.textures.board.around(x, y);
-        if let Some([period, _]) = self.look.flutes {
-            let phase = (v / period + 64.0) * WAVE as f32;
-            grey += self.wave[phase as usize % WAVE];
+        if self.flutes_per_mm > 0.0 {
+            let phase = v * self.flutes_per_mm * WAVE as f32;
+            grey += self.wave[phase as i32 as usize % WAVE];
         }
         if let Some(tape) = self.look.tape {
             grey += self.tape(tape, [u, v]);
@@ -157,7 +165,7 @@ impl Painter<'_> {
             -20.0
         } else {
             // Bubbles under the tape: the texture stretched along it.
-            let x = along / (4.0 * BOARD_TEXEL_MM);
+            let x = along * BOARD_TEXELS_PER_MM / 4.0;
             let bubbles = self.textures.board.around(x + 300.0, across * 5.0);
             gap * 0.5 + tape.gloss + 0.5 * bubbles
         }
@@ -165,10 +173,19 @@ impl Painter<'_> {
 
     fn film(&self, [u, v]: Point) -> f32 {
         let (x, y) = (
-            u / FILM_TEXEL_MM + self.texture.0,
-            v / FILM_TEXEL_MM + self.texture.1,
+            u * FILM_TEXELS_PER_MM + self.texture.0,
+            v * FILM_TEXELS_PER_MM + self.texture.1,
         );
-        let folds = self.textures.film.around(x, y);
+        // Folds run along and across the bag; where two meet the film shines.
+        let film = &self.textures.film;
+        let along = film.around(0.35 * x + 0.1 * y, y);
+        let across = film.around(1.1 * y - 0.2 * x, 0.5 * x + 400.0);
+        let folds = 0.8 * along + 0.6 * across;
+        let folds = if folds > 9.0 {
+            9.0 + 1.8 * (folds - 9.0)
+        } else {
+            folds
+        };
         let end = self.half[0] - u.abs();
         if end < SEAL_MM {
             folds * 0.4 + 12.0 + 8.0 * (end * 4.0).sin()
@@ -185,7 +202,7 @@ fn shadow(half: Point, [u, v]: Point) -> f32 {
     1.0 - 0.55 * (1.0 - distance / SHADOW_MM).max(0.0).powi(2)
 }
 
-fn mark(plane: &mut Plane, map: &Homography, warning: &Warning, fonts: &Fonts) {
+fn mark(plane: &mut Plane, map: &Homography, window: &Window, warning: &Warning, fonts: &Fonts) {
     let height = (warning.height_mm * PRINT_DOTS_PER_MM) as usize;
     let bitmap = match &warning.print {
         Print::Words(text) => words(text, height, fonts),
@@ -197,7 +214,7 @@ fn mark(plane: &mut Plane, map: &Homography, warning: &Warning, fonts: &Fonts) {
     let scale = 1.0 / PRINT_DOTS_PER_MM;
     let dots = Homography::scaling(scale, [middle[0] * scale, middle[1] * scale]);
     let placed = Homography::placement(warning.middle_mm, warning.rotation_deg).after(&dots);
-    warp::print(plane, &map.after(&placed), &bitmap, warning.grey);
+    warp::print(plane, &map.after(&placed), window, &bitmap, warning.grey);
 }
 
 fn words(text: &str, height: usize, fonts: &Fonts) -> Bitmap {

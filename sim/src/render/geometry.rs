@@ -51,7 +51,8 @@ impl Homography {
     /// Where a point goes.
     pub(super) fn apply(&self, [x, y]: Point) -> Point {
         let [right, down, w] = self.0.map(|row| row[0] * x + row[1] * y + row[2]);
-        [right / w, down / w]
+        let near = 1.0 / w;
+        [right * near, down * near]
     }
 
     /// The map that applies `first`, then `self`.

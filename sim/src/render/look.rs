@@ -168,39 +168,80 @@ fn labels(shipment: &Shipment, size: Point, rng: &mut Rng) -> Vec<StuckLabel> {
         rng.pick(&Template::ALL)
     };
     let data = LabelData::new(shipment, template, label_size, rng.bits());
-    let top = StuckLabel {
-        camera: CameraId(0),
-        middle_mm: spot(size, label_size, rng),
-        rotation_deg: turn(rng),
-        data,
+    let stick = |camera: u8, data: LabelData, rng: &mut Rng| {
+        let rotation_deg = turn(size, label_size, rng);
+        let middle_mm = spot(size, label_size, rotation_deg, rng);
+        StuckLabel {
+            camera: CameraId(camera),
+            middle_mm,
+            rotation_deg,
+            data,
+        }
     };
     let mut labels = Vec::new();
     if rng.chance(0.2) {
-        labels.push(StuckLabel {
-            camera: CameraId(1),
-            middle_mm: spot(size, label_size, rng),
-            rotation_deg: turn(rng),
-            ..top.clone()
-        });
+        labels.push(stick(1, data.clone(), rng));
     }
-    labels.push(top);
+    labels.push(stick(0, data, rng));
     labels
 }
 
-/// Labels are stuck by hand: mostly square to the carton, sometimes anyhow.
-fn turn(rng: &mut Rng) -> f32 {
-    if rng.chance(0.15) {
-        rng.uniform(0.0, 360.0)
+/// Labels are stuck by hand: mostly square to the carton, sometimes anyhow where there is room.
+fn turn(size: Point, label: LabelSize, rng: &mut Rng) -> f32 {
+    let any = rng.uniform(0.0, 360.0);
+    if rng.chance(0.15) && half_extent(label, any) <= size[0].min(size[1]) / 2.0 {
+        any
     } else {
-        rng.pick(&[0.0, 90.0, 180.0, 270.0]) + rng.normal() * 4.0
+        rng.pick(&[0.0, 90.0, 180.0, 270.0]) + (rng.normal() * 3.0).clamp(-7.0, 7.0)
     }
 }
 
-fn spot(size: Point, label: LabelSize, rng: &mut Rng) -> Point {
-    let [width, height] = label.millimetres();
-    let half = width.max(height) / 2.0 + MARGIN_MM;
+/// Where the middle of a label may be so that the whole label is on the face.
+fn spot(size: Point, label: LabelSize, turn: f32, rng: &mut Rng) -> Point {
+    let half = half_extent(label, turn);
     [0, 1].map(|i| {
         let room = (size[i] / 2.0 - half).clamp(0.0, REACH_MM[i]);
         rng.uniform(-room, room)
     })
+}
+
+/// Half of the room that a turned label takes in any direction, with its margin, mm.
+fn half_extent(label: LabelSize, turn: f32) -> f32 {
+    let [width, height] = label.millimetres();
+    let (sin, cos) = turn.to_radians().sin_cos();
+    width.max(height) / 2.0 * (sin.abs() + cos.abs()) + MARGIN_MM
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::address;
+
+    #[test]
+    fn labels_stay_on_their_parcel() {
+        for seed in 0..500 {
+            let mut rng = Rng::new(seed);
+            let size = [rng.uniform(90.0, 800.0), rng.uniform(90.0, 400.0)];
+            let look = derive(&address::random_shipment(&mut rng), size, seed);
+            assert!(look.labels.iter().any(|label| label.camera == CameraId(0)));
+            for label in &look.labels {
+                let [width, height] = label.data.size.millimetres();
+                let (sin, cos) = label.rotation_deg.to_radians().sin_cos();
+                for [x, y] in [[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0_f32]] {
+                    let corner = [x * width / 2.0, y * height / 2.0];
+                    let u = label.middle_mm[0] + cos * corner[0] - sin * corner[1];
+                    let v = label.middle_mm[1] + sin * corner[0] + cos * corner[1];
+                    // A narrow parcel may have a corner of its label folded over the edge.
+                    assert!(
+                        u.abs() < size[0] / 2.0 + 2.0,
+                        "{seed}: {u} {size:?} {label:?}"
+                    );
+                    assert!(
+                        v.abs() < size[1] / 2.0 + 2.0,
+                        "{seed}: {v} {size:?} {label:?}"
+                    );
+                }
+            }
+        }
+    }
 }

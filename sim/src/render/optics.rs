@@ -119,8 +119,10 @@ pub(super) fn sensor(
     let glare = spots(degradation, targets, rng);
     let (sin, cos) = light.direction_deg.to_radians().sin_cos();
     let slope = light.change * 2.0 / width as f32;
-    let sigmas: Vec<f32> = (0..256_u16)
-        .map(|grey| (degradation.noise * degradation.noise + SHOT * f32::from(grey)).sqrt())
+    let dark = degradation.noise * degradation.noise;
+    let exposure = degradation.exposure;
+    let ramp: Vec<f32> = (0..width)
+        .map(|x| slope * cos * (x as f32 - width as f32 / 2.0))
         .collect();
     let mut pixels = vec![0_u8; width * height];
     let mut shine = vec![0.0_f32; width];
@@ -129,15 +131,13 @@ pub(super) fn sensor(
         .chunks_exact(width)
         .zip(pixels.chunks_exact_mut(width));
     for (y, (values, row)) in rows.enumerate() {
-        let lit = !glare.is_empty() && shine_row(&glare, y, &mut shine);
-        let start =
-            1.0 + slope * ((y as f32 - height as f32 / 2.0) * sin - width as f32 / 2.0 * cos);
+        shine_row(&glare, y, &mut shine);
+        let base = 1.0 + slope * sin * (y as f32 - height as f32 / 2.0);
         let deviates = textures.deviates(rng, width);
-        let step = slope * cos;
-        for (x, ((out, value), deviate)) in row.iter_mut().zip(values).zip(deviates).enumerate() {
-            let extra = if lit { shine[x] } else { 0.0 };
-            let bright = (value * (start + step * x as f32) + extra) * degradation.exposure;
-            let sigma = sigmas[bright.clamp(0.0, 255.0) as usize];
+        let inputs = values.iter().zip(deviates).zip(shine.iter().zip(&ramp));
+        for (out, ((value, deviate), (extra, change))) in row.iter_mut().zip(inputs) {
+            let bright = (value * (base + change) + extra) * exposure;
+            let sigma = (dark + SHOT * bright.clamp(0.0, 255.0)).sqrt();
             *out = (bright + sigma * deviate + 0.5).clamp(0.0, 255.0) as u8;
         }
     }
@@ -182,16 +182,14 @@ fn spots(degradation: &Degradation, targets: &[(Point, f32)], rng: &mut Rng) -> 
         .collect()
 }
 
-/// Fills `shine` with the glare of one row; false when there is none.
-fn shine_row(glare: &[Spot], y: usize, shine: &mut [f32]) -> bool {
+/// Fills `shine` with the glare of one row.
+fn shine_row(glare: &[Spot], y: usize, shine: &mut [f32]) {
     shine.fill(0.0);
-    let mut lit = false;
     for spot in glare {
         let dy = y as f32 - spot.middle[1];
         if dy.abs() > spot.reach {
             continue;
         }
-        lit = true;
         let value = |x: usize| {
             let dx = x as f32 - spot.middle[0];
             let [xx, xy, yy] = spot.form;
@@ -207,7 +205,6 @@ fn shine_row(glare: &[Spot], y: usize, shine: &mut [f32]) -> bool {
             here = next;
         }
     }
-    lit
 }
 
 #[cfg(test)]

@@ -43,9 +43,9 @@ impl Tile {
 pub(super) struct Textures {
     /// Rubber belt, one texel per pixel.
     pub belt: Tile,
-    /// Cardboard, 0.15 mm per texel.
+    /// Cardboard, 6.5 texels per mm.
     pub board: Tile,
-    /// Folded film, 0.3 mm per texel.
+    /// Folded film, 3.2 texels per mm.
     pub film: Tile,
     /// Label paper, one texel per dot.
     pub paper: Tile,
@@ -53,10 +53,10 @@ pub(super) struct Textures {
     deviates: Vec<f32>,
 }
 
-/// Millimetres per texel of [`Textures::board`].
-pub(super) const BOARD_TEXEL_MM: f32 = 0.15;
-/// Millimetres per texel of [`Textures::film`].
-pub(super) const FILM_TEXEL_MM: f32 = 0.3;
+/// Texels per millimetre of [`Textures::board`].
+pub(super) const BOARD_TEXELS_PER_MM: f32 = 6.5;
+/// Texels per millimetre of [`Textures::film`].
+pub(super) const FILM_TEXELS_PER_MM: f32 = 3.2;
 
 impl Textures {
     /// Draws them; the same at every start.
@@ -78,14 +78,11 @@ impl Textures {
         }
     }
 
-    /// At least `count` normal deviates for one row of a frame, from a random place in the table.
-    pub(super) fn deviates(&self, rng: &mut Rng, count: usize) -> impl Iterator<Item = f32> {
-        let start = rng.below(DEVIATES);
-        self.deviates[start..]
-            .iter()
-            .chain(self.deviates.iter())
-            .copied()
-            .take(count)
+    /// `count` normal deviates for one row of a frame, from a random place in the table; fewer when
+    /// the table is shorter.
+    pub(super) fn deviates(&self, rng: &mut Rng, count: usize) -> &[f32] {
+        let start = rng.below(DEVIATES.saturating_sub(count));
+        &self.deviates[start..(start + count).min(DEVIATES)]
     }
 }
 
@@ -96,15 +93,19 @@ pub(super) fn smooth(rng: &mut Rng, width: usize, height: usize, cell: usize) ->
     let grid: Vec<f32> = (0..columns * rows)
         .map(|_| rng.normal() / BILINEAR_SD)
         .collect();
-    let mut out = Vec::with_capacity(width * height);
-    for y in 0..height {
+    let mut out = vec![0.0; width * height];
+    for (y, line) in out.chunks_exact_mut(width).enumerate() {
         let (row, fy) = (y / cell, (y % cell) as f32 / cell as f32);
-        for x in 0..width {
-            let (column, fx) = (x / cell, (x % cell) as f32 / cell as f32);
+        let mix = |column: usize| {
             let i = row * columns + column;
-            let top = grid[i] + (grid[i + 1] - grid[i]) * fx;
-            let bottom = grid[i + columns] + (grid[i + columns + 1] - grid[i + columns]) * fx;
-            out.push(top + (bottom - top) * fy);
+            grid[i] + (grid[i + columns] - grid[i]) * fy
+        };
+        for (column, run) in line.chunks_mut(cell).enumerate() {
+            let (from, to) = (mix(column), mix(column + 1));
+            let step = (to - from) / cell as f32;
+            for (x, value) in run.iter_mut().enumerate() {
+                *value = from + step * x as f32;
+            }
         }
     }
     out

@@ -4,10 +4,11 @@ use super::geometry::{Homography, Point, spans};
 use super::raster::{Bitmap, Plane};
 use super::rng::Rng;
 
-/// Dots per pixel up to which two samples a side suffice to average a pixel.
-const TWO_SAMPLES_DOTS: f32 = 1.5;
+/// Dots per pixel up to which two samples a side average a pixel: bilinear samples at most one dot
+/// apart miss nothing.
+const TWO_SAMPLES_DOTS: f32 = 2.0;
 /// The same for three samples a side; beyond it there are four.
-const THREE_SAMPLES_DOTS: f32 = 2.4;
+const THREE_SAMPLES_DOTS: f32 = 3.0;
 /// Share of the ink that covers what is beneath it on a carton.
 const INK_COVER: f32 = 0.85;
 /// Dots per millimetre of a label.
@@ -116,30 +117,30 @@ fn footprint(inverse: &Homography, at: Point, pixel: Point) -> [Point; 2] {
 /// Mean of `side` by `side` bilinear samples over the area that a pixel covers.
 fn gather(surface: &Plane, at: Point, [right, down]: [Point; 2], side: usize) -> f32 {
     let n = side as f32;
+    let first = (1.0 - n) / (2.0 * n);
+    // Between the dots' middles, at the first sample.
+    let start = [0, 1].map(|k| at[k] - 0.5 + first * (right[k] + down[k]));
+    let (right, down) = (right.map(|r| r / n), down.map(|d| d / n));
     let mut sum = 0.0;
     for j in 0..side {
-        let v = (j as f32 + 0.5) / n - 0.5;
-        for i in 0..side {
-            let u = (i as f32 + 0.5) / n - 0.5;
-            sum += bilinear(
-                surface,
-                [
-                    at[0] + u * right[0] + v * down[0],
-                    at[1] + u * right[1] + v * down[1],
-                ],
-            );
+        let mut x = start[0] + j as f32 * down[0];
+        let mut y = start[1] + j as f32 * down[1];
+        for _ in 0..side {
+            sum += bilinear(surface, x, y);
+            x += right[0];
+            y += right[1];
         }
     }
     sum / (n * n)
 }
 
 /// Value between the dots' middles; the border's dots go on outside of the surface.
-fn bilinear(surface: &Plane, [x, y]: Point) -> f32 {
-    let x = (x - 0.5).clamp(0.0, surface.width as f32 - 1.001);
-    let y = (y - 0.5).clamp(0.0, surface.height as f32 - 1.001);
-    let (column, row) = (x as usize, y as usize);
+fn bilinear(surface: &Plane, x: f32, y: f32) -> f32 {
+    let x = x.clamp(0.0, surface.width as f32 - 1.001);
+    let y = y.clamp(0.0, surface.height as f32 - 1.001);
+    let (column, row) = (x as i32, y as i32);
     let (fx, fy) = (x - column as f32, y - row as f32);
-    let i = row * surface.width + column;
+    let i = row as usize * surface.width + column as usize;
     let top = &surface.values[i..i + 2];
     let bottom = &surface.values[i + surface.width..i + surface.width + 2];
     let above = top[0] + (top[1] - top[0]) * fx;
@@ -147,8 +148,30 @@ fn bilinear(surface: &Plane, [x, y]: Point) -> f32 {
     above + (below - above) * fy
 }
 
-/// Prints a bitmap onto what is there, in ink of one grey. `map` takes dots to pixels.
-pub(super) fn print(plane: &mut Plane, map: &Homography, bitmap: &Bitmap, grey: f32) {
+/// The part of a frame that shows a face.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    /// From pixels to millimetres from the middle of the face.
+    pub(super) inverse: Homography,
+    /// Half of the face's length and width, mm.
+    pub(super) half: Point,
+}
+
+impl Window {
+    fn shows(&self, pixel: Point) -> bool {
+        let [u, v] = self.inverse.apply(pixel);
+        u.abs() < self.half[0] && v.abs() < self.half[1]
+    }
+}
+
+/// Prints a bitmap onto a face, in ink of one grey. `map` takes dots to pixels.
+pub(super) fn print(
+    plane: &mut Plane,
+    map: &Homography,
+    window: &Window,
+    bitmap: &Bitmap,
+    grey: f32,
+) {
     let inverse = map.inverse();
     let (width, height) = (bitmap.width as f32, bitmap.height as f32);
     let quad = [[0.0, 0.0], [width, 0.0], [width, height], [0.0, height]].map(|p| map.apply(p));
@@ -157,7 +180,9 @@ pub(super) fn print(plane: &mut Plane, map: &Homography, bitmap: &Bitmap, grey: 
         for (x, value) in row.iter_mut().enumerate().take(span.to).skip(span.from) {
             let at = inverse.apply([x as f32, span.y as f32]);
             let ink = ink_at(bitmap, at);
-            *value += (grey - *value) * ink * INK_COVER;
+            if ink > 0.0 && window.shows([x as f32, span.y as f32]) {
+                *value += (grey - *value) * ink * INK_COVER;
+            }
         }
     }
 }

@@ -8,7 +8,9 @@ use std::fmt;
 use std::time::Duration;
 
 use sortline_read::{Corners, Symbol, SymbolFormat, bounded, plausible};
-use zxingcpp::{BarcodeFormat, BarcodeReader, ContentType, EanAddOnSymbol, ImageFormat, ImageView};
+use zxingcpp::{
+    BarcodeFormat, BarcodeReader, ContentType, EanAddOnSymbol, ImageFormat, ImageView, TextMode,
+};
 
 use crate::geometry::{self, View};
 use crate::{CaptureError, Grey};
@@ -18,6 +20,10 @@ const SMALL: f64 = 800.0;
 
 /// Most symbols taken from one view.
 const SYMBOLS_MAX: i32 = 64;
+
+/// A linear symbol that reads the same in this many lines of pixels is believed even when it is
+/// short: stripes and torn symbols agree in few.
+const LINES_CERTAIN: i32 = 16;
 
 /// Two symbols with equal text whose middles are nearer than this share of a side are the same.
 const SAME_SIDE: i32 = 2;
@@ -56,6 +62,7 @@ impl Decoder {
             BarcodeReader::new()
                 .max_number_of_symbols(SYMBOLS_MAX)
                 .ean_add_on_symbol(EanAddOnSymbol::Ignore)
+                .text_mode(TextMode::Plain)
         };
         Self {
             whole: options().formats(all),
@@ -111,7 +118,7 @@ fn read(reader: &BarcodeReader, grey: &Grey) -> Result<Vec<Symbol>, CaptureError
     let view = ImageView::from_slice(grey.data(), grey.width(), grey.height(), ImageFormat::Lum)
         .map_err(undecodable)?;
     let found = reader.from(view).map_err(undecodable)?;
-    Ok(found.iter().filter_map(symbol).filter(plausible).collect())
+    Ok(found.iter().filter_map(symbol).collect())
 }
 
 fn symbol(barcode: &zxingcpp::Barcode) -> Option<Symbol> {
@@ -119,14 +126,17 @@ fn symbol(barcode: &zxingcpp::Barcode) -> Option<Symbol> {
         return None;
     }
     let at = barcode.position();
+    let lines = barcode.line_count();
     let corners: Corners = [at.top_left, at.top_right, at.bottom_right, at.bottom_left]
         .map(|point| [point.x, point.y]);
-    Some(Symbol {
-        format: format(barcode.format())?,
+    let symbol = Symbol {
+        format: format(barcode)?,
         text: bounded(&text(barcode)),
         gs1: barcode.content_type() == ContentType::GS1,
         corners,
-    })
+    };
+    let certain = lines >= LINES_CERTAIN && !symbol.text.is_empty();
+    (certain || plausible(&symbol)).then_some(symbol)
 }
 
 /// The content. The library hands text over with a terminating zero, so content that holds a zero
@@ -140,40 +150,50 @@ fn text(barcode: &zxingcpp::Barcode) -> String {
     barcode.text()
 }
 
-/// The contract's name of a variant; `None` for symbologies outside it.
-fn format(format: BarcodeFormat) -> Option<SymbolFormat> {
-    use BarcodeFormat as Zxing;
-    let named = |symbology| match symbology {
-        Zxing::Code128 => Some(SymbolFormat::Code128),
-        Zxing::Code39 => Some(SymbolFormat::Code39),
-        Zxing::Code93 => Some(SymbolFormat::Code93),
-        Zxing::Codabar => Some(SymbolFormat::Codabar),
-        Zxing::ITF => Some(SymbolFormat::ITF),
-        Zxing::DataBar => Some(SymbolFormat::DataBar),
-        Zxing::QRCode => Some(SymbolFormat::QRCode),
-        Zxing::DataMatrix => Some(SymbolFormat::DataMatrix),
-        Zxing::PDF417 => Some(SymbolFormat::PDF417),
-        Zxing::Aztec => Some(SymbolFormat::Aztec),
-        Zxing::MaxiCode => Some(SymbolFormat::MaxiCode),
+/// The contract's name of a symbology; `None` for those outside it.
+///
+/// The Rust binding's list of variants lacks some that the library returns (Code 39 extended, Code
+/// 32, ITF-14), and asking for one of those would abort. Its list of symbologies is complete, so the
+/// variant is asked only where all variants are listed.
+fn format(barcode: &zxingcpp::Barcode) -> Option<SymbolFormat> {
+    match barcode.symbology() {
+        BarcodeFormat::Code128 => Some(SymbolFormat::Code128),
+        BarcodeFormat::Code39 => Some(SymbolFormat::Code39),
+        BarcodeFormat::Code93 => Some(SymbolFormat::Code93),
+        BarcodeFormat::Codabar => Some(SymbolFormat::Codabar),
+        BarcodeFormat::ITF => Some(SymbolFormat::Itf),
+        BarcodeFormat::DataBar => Some(SymbolFormat::DataBar),
+        BarcodeFormat::DataMatrix => Some(SymbolFormat::DataMatrix),
+        BarcodeFormat::PDF417 => Some(SymbolFormat::PDF417),
+        BarcodeFormat::Aztec => Some(SymbolFormat::Aztec),
+        BarcodeFormat::MaxiCode => Some(SymbolFormat::MaxiCode),
+        BarcodeFormat::EANUPC => retail(barcode.format()),
+        BarcodeFormat::QRCode => match barcode.format() {
+            BarcodeFormat::MicroQRCode => Some(SymbolFormat::MicroQRCode),
+            BarcodeFormat::RMQRCode => None,
+            _ => Some(SymbolFormat::QRCode),
+        },
         _ => None,
-    };
-    match format {
-        Zxing::EAN13 | Zxing::ISBN => Some(SymbolFormat::EAN13),
-        Zxing::EAN8 => Some(SymbolFormat::EAN8),
-        Zxing::UPCA => Some(SymbolFormat::UPCA),
-        Zxing::UPCE => Some(SymbolFormat::UPCE),
-        Zxing::MicroQRCode => Some(SymbolFormat::MicroQRCode),
-        Zxing::RMQRCode => None,
-        other => named(other.symbology()),
+    }
+}
+
+fn retail(variant: BarcodeFormat) -> Option<SymbolFormat> {
+    match variant {
+        BarcodeFormat::EAN13 | BarcodeFormat::ISBN => Some(SymbolFormat::EAN13),
+        BarcodeFormat::EAN8 => Some(SymbolFormat::EAN8),
+        BarcodeFormat::UPCA => Some(SymbolFormat::Upca),
+        BarcodeFormat::UPCE => Some(SymbolFormat::Upce),
+        _ => None,
     }
 }
 
 /// Adds the symbols not yet known: another text, or the same text in another place.
 fn merge(known: &mut Vec<Symbol>, found: Vec<Symbol>) {
     for symbol in found {
+        // A part of a known text in the same place is the same symbol, cut off.
         let same = |other: &Symbol| {
             other.format == symbol.format
-                && other.text == symbol.text
+                && other.text.contains(&symbol.text)
                 && near(&other.corners, &symbol.corners)
         };
         if !known.iter().any(same) {

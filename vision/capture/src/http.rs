@@ -39,20 +39,34 @@ impl Address {
             Some((login, host)) => (Some(login.to_owned()), host),
             None => (None, authority),
         };
-        let (host, port) = match host.rsplit_once(':').filter(|(host, _)| !host.ends_with(':')) {
+        let (host, port) = match host
+            .rsplit_once(':')
+            .filter(|(host, _)| !host.ends_with(':'))
+        {
             Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
             _ => (host, 80),
         };
-        let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+        let path = if path.starts_with('/') {
+            path.to_owned()
+        } else {
+            format!("/{path}")
+        };
         let good = !host.is_empty() && !text.contains(hostile);
-        good.then(|| Self { host: host.to_owned(), port, path, login })
+        good.then(|| Self {
+            host: host.to_owned(),
+            port,
+            path,
+            login,
+        })
     }
 
     fn request(&self) -> String {
         let login = self.login.as_ref().map_or(String::new(), |login| {
             format!("Authorization: Basic {}\r\n", base64(login.as_bytes()))
         });
-        let Self { host, port, path, .. } = self;
+        let Self {
+            host, port, path, ..
+        } = self;
         format!(
             "GET {path} HTTP/1.0\r\nHost: {host}:{port}\r\nUser-Agent: sortline\r\n\
              Accept: multipart/x-mixed-replace, image/*\r\n{login}\r\n"
@@ -95,10 +109,16 @@ impl Connection {
     pub(crate) fn open(address: &Address, deadline: Deadline) -> Result<Self, CaptureError> {
         let host = address.host.trim_start_matches('[').trim_end_matches(']');
         let mut targets = (host, address.port).to_socket_addrs().map_err(stalled)?;
-        let target = targets.next().ok_or_else(|| stalled("the host has no address"))?;
+        let target = targets
+            .next()
+            .ok_or_else(|| stalled("the host has no address"))?;
         let mut socket = TcpStream::connect_timeout(&target, deadline.left()?).map_err(stalled)?;
-        socket.set_write_timeout(Some(deadline.left()?)).map_err(stalled)?;
-        socket.write_all(address.request().as_bytes()).map_err(stalled)?;
+        socket
+            .set_write_timeout(Some(deadline.left()?))
+            .map_err(stalled)?;
+        socket
+            .write_all(address.request().as_bytes())
+            .map_err(stalled)?;
         let mut received = Vec::new();
         let end = loop {
             if let Some(end) = head_end(&received) {
@@ -151,7 +171,11 @@ fn body(head: &str, rest: Vec<u8>) -> Result<Body, CaptureError> {
     let status = head.lines().next().unwrap_or("");
     let code = status.split(' ').nth(1).unwrap_or("");
     if !status.starts_with("HTTP/1.") || code != "200" {
-        let status: String = status.chars().filter(|c| !c.is_control()).take(80).collect();
+        let status: String = status
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(80)
+            .collect();
         return Err(stalled(format!("the camera answered \"{status}\"")));
     }
     let headers = headers(head);
@@ -164,7 +188,9 @@ fn body(head: &str, rest: Vec<u8>) -> Result<Body, CaptureError> {
     }
     let parameter = kind.split(';').find_map(|part| {
         let (name, value) = part.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("boundary").then(|| value.trim().trim_matches('"'))
+        name.trim()
+            .eq_ignore_ascii_case("boundary")
+            .then(|| value.trim().trim_matches('"'))
     });
     let boundary = parameter.filter(|text| !text.is_empty() && text.len() <= 70);
     let mut parser = Parser::new(boundary.ok_or_else(|| stalled("the stream has no boundary"))?);
@@ -178,13 +204,18 @@ fn receive(
     deadline: Deadline,
     into: &mut Vec<u8>,
 ) -> Result<usize, CaptureError> {
-    socket.set_read_timeout(Some(deadline.left()?)).map_err(stalled)?;
+    socket
+        .set_read_timeout(Some(deadline.left()?))
+        .map_err(stalled)?;
     let mut piece = vec![0; PIECE];
     let count = loop {
         match socket.read(&mut piece) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error)
-                if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) =>
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+                ) =>
             {
                 return Err(stalled("no frame within the deadline"));
             }
@@ -197,16 +228,20 @@ fn receive(
 
 /// A stall; how often it happened in a row is filled in by the source.
 pub(crate) fn stalled(reason: impl std::fmt::Display) -> CaptureError {
-    CaptureError::Stalled { reason: reason.to_string(), times: 0 }
+    CaptureError::Stalled {
+        reason: reason.to_string(),
+        times: 0,
+    }
 }
 
 /// RFC 4648, section 4.
 fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] =
-        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::new();
     for group in bytes.chunks(3) {
-        let value = group.iter().fold(0_u32, |value, byte| value << 8 | u32::from(*byte));
+        let value = group
+            .iter()
+            .fold(0_u32, |value, byte| value << 8 | u32::from(*byte));
         let value = value << (8 * (3 - group.len()));
         for place in 0..4 {
             let index = usize::try_from(value >> (18 - 6 * place) & 63).unwrap_or(0);
@@ -232,11 +267,23 @@ mod tests {
         let shown = |text| Address::parse(text).map(|a| (format!("{a:?}"), a.login));
         let plain = |text: &str| Some((text.to_owned(), None));
         assert_eq!(shown("http://cam"), plain("http://cam:80/"));
-        assert_eq!(shown("http://cam:8080/a?b=c"), plain("http://cam:8080/a?b=c"));
+        assert_eq!(
+            shown("http://cam:8080/a?b=c"),
+            plain("http://cam:8080/a?b=c")
+        );
         assert_eq!(shown("http://[::1]:81/x"), plain("http://[::1]:81/x"));
         let login = Some("me:p@ss".to_owned());
-        assert_eq!(shown("http://me:p@ss@cam/x"), Some(("http://cam:80/x".to_owned(), login)));
-        for text in ["https://cam", "http://", "http://cam/\r\nX: y", "http://cam:99999/", "cam"] {
+        assert_eq!(
+            shown("http://me:p@ss@cam/x"),
+            Some(("http://cam:80/x".to_owned(), login))
+        );
+        for text in [
+            "https://cam",
+            "http://",
+            "http://cam/\r\nX: y",
+            "http://cam:99999/",
+            "cam",
+        ] {
             assert_eq!(shown(text), None, "{text}");
         }
     }
@@ -257,8 +304,16 @@ mod tests {
         assert!(matches!(kind(multi), Ok(Body::Parts(_))));
         let still = "HTTP/1.0 200 OK\r\nContent-Type: image/jpeg";
         assert!(matches!(kind(still), Ok(Body::Still(body, _)) if body == b"rest"));
-        for head in ["HTTP/1.1 404 Not Found", "ICY 200 OK", "", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked"] {
-            assert!(matches!(kind(head), Err(CaptureError::Stalled { .. })), "{head}");
+        for head in [
+            "HTTP/1.1 404 Not Found",
+            "ICY 200 OK",
+            "",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked",
+        ] {
+            assert!(
+                matches!(kind(head), Err(CaptureError::Stalled { .. })),
+                "{head}"
+            );
         }
     }
 }

@@ -10,6 +10,9 @@ use opencv::{imgcodecs, imgproc};
 use crate::header::header;
 use crate::{CaptureError, FILE_MAX, Grey, PIXELS_MAX, geometry};
 
+/// Shorter files are filled up with zeros, which every decoder ignores after the picture's end.
+const BYTES_MIN: usize = 64;
+
 /// Reads a file of at most [`FILE_MAX`] bytes.
 ///
 /// # Errors
@@ -53,7 +56,11 @@ pub fn decode(bytes: &[u8]) -> Result<Grey, CaptureError> {
             limit: PIXELS_MAX,
         });
     }
-    let buffer = Vector::<u8>::from_slice(bytes);
+    let mut buffer = Vector::<u8>::from_slice(bytes);
+    // OpenCV wants at least 32 bytes of a WebP file; the smallest have 30.
+    while buffer.len() < BYTES_MIN {
+        buffer.push(0);
+    }
     let mat = imgcodecs::imdecode(&buffer, imgcodecs::IMREAD_UNCHANGED)?;
     if mat.empty() {
         let what = format!("a broken {:?} file", header.kind);

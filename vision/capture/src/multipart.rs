@@ -52,7 +52,12 @@ impl Parser {
     pub fn new(boundary: &str) -> Self {
         // Some cameras write the two hyphens into the parameter itself.
         let delimiter = format!("--{}", boundary.trim_start_matches("--")).into_bytes();
-        Self { delimiter, buffer: Vec::new(), head: None, searched: 0 }
+        Self {
+            delimiter,
+            buffer: Vec::new(),
+            head: None,
+            searched: 0,
+        }
     }
 
     /// Takes received bytes.
@@ -68,7 +73,10 @@ impl Parser {
         if self.head.is_none() && !self.read_head()? {
             return Ok(None);
         }
-        let length = self.head.as_deref().and_then(|head| find(head, "content-length"));
+        let length = self
+            .head
+            .as_deref()
+            .and_then(|head| find(head, "content-length"));
         let end = match length.and_then(|text| text.parse::<usize>().ok()) {
             Some(length) if length > PART_MAX => return Err(PartError::BodyTooLarge),
             Some(length) => (length <= self.buffer.len()).then_some(length),
@@ -103,7 +111,11 @@ impl Parser {
         // A part without headers has an empty line at once.
         let Some(end) = head_end(rest) else {
             let large = rest.len() > HEAD_MAX;
-            return if large { Err(PartError::HeadTooLarge) } else { Ok(false) };
+            return if large {
+                Err(PartError::HeadTooLarge)
+            } else {
+                Ok(false)
+            };
         };
         let head = rest.get(..end).unwrap_or(&[]);
         self.head = Some(headers(&String::from_utf8_lossy(head)));
@@ -124,7 +136,9 @@ impl Parser {
     /// The end of the body whose delimiter begins at `at`: the line break belongs to the delimiter.
     fn before_line_end(&self, at: usize) -> usize {
         let before = self.buffer.get(..at).unwrap_or(&[]);
-        let stripped = before.strip_suffix(b"\r\n").or_else(|| before.strip_suffix(b"\n"));
+        let stripped = before
+            .strip_suffix(b"\r\n")
+            .or_else(|| before.strip_suffix(b"\n"));
         stripped.unwrap_or(before).len()
     }
 }
@@ -148,11 +162,16 @@ pub(crate) fn headers(head: &str) -> Vec<(String, String)> {
 
 /// Value of the first header with this name.
 pub(crate) fn find<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    headers.iter().find(|header| header.0 == name).map(|header| header.1.as_str())
+    headers
+        .iter()
+        .find(|header| header.0 == name)
+        .map(|header| header.1.as_str())
 }
 
 fn position(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
-    bytes.windows(wanted.len()).position(|window| window == wanted)
+    bytes
+        .windows(wanted.len())
+        .position(|window| window == wanted)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::geometry::round_ms;
 use crate::text::Recognizer;
 use crate::{CaptureError, Clock, Frame, Options};
 
-/// Reads frames; belongs to one thread and keeps its engines between frames.
+/// Reads frames. It belongs to the thread that made it and keeps its engines between frames.
 #[derive(Debug)]
 pub struct Reader {
     options: Options,

@@ -25,13 +25,20 @@ pub(crate) struct Deadline {
 
 impl Deadline {
     fn after(clock: Clock, time: Duration) -> Self {
-        Self { clock, at: (clock.monotonic)().saturating_add(time) }
+        Self {
+            clock,
+            at: (clock.monotonic)().saturating_add(time),
+        }
     }
 
     /// Time left; a stall when there is none.
     pub(crate) fn left(self) -> Result<Duration, CaptureError> {
         let left = self.at.saturating_sub((self.clock.monotonic)());
-        if left.is_zero() { Err(stalled("no frame within the deadline")) } else { Ok(left) }
+        if left.is_zero() {
+            Err(stalled("no frame within the deadline"))
+        } else {
+            Ok(left)
+        }
     }
 }
 
@@ -60,11 +67,21 @@ pub struct Source {
 #[derive(Debug)]
 enum Kind {
     /// Files still to be read, in order, and the video that is being read.
-    Files { waiting: VecDeque<PathBuf>, video: Option<(PathBuf, VideoCapture)> },
+    Files {
+        waiting: VecDeque<PathBuf>,
+        video: Option<(PathBuf, VideoCapture)>,
+    },
     /// A camera behind HTTP.
-    Http { address: Address, open: Option<Connection>, stalls: u32 },
+    Http {
+        address: Address,
+        open: Option<Connection>,
+        stalls: u32,
+    },
     /// A camera or stream behind OpenCV.
-    Stream { open: Option<VideoCapture>, stalls: u32 },
+    Stream {
+        open: Option<VideoCapture>,
+        stalls: u32,
+    },
     /// Nothing more comes.
     Done,
 }
@@ -78,18 +95,39 @@ impl Source {
     /// [`CaptureError::Open`] when a file or folder cannot be opened, [`CaptureError::Address`] for
     /// an address of another kind.
     pub fn open(name: &str, deadline: Duration, clock: Clock) -> Result<Self, CaptureError> {
-        let unknown = || CaptureError::Address { found: name.to_owned() };
+        let unknown = || CaptureError::Address {
+            found: name.to_owned(),
+        };
         let kind = match name.split_once("://") {
             Some(("http", _)) => {
                 let address = Address::parse(name).ok_or_else(unknown)?;
-                Kind::Http { address, open: None, stalls: 0 }
+                Kind::Http {
+                    address,
+                    open: None,
+                    stalls: 0,
+                }
             }
-            Some(("https" | "rtsp" | "rtsps", _)) => Kind::Stream { open: None, stalls: 0 },
+            Some(("https" | "rtsp" | "rtsps", _)) => Kind::Stream {
+                open: None,
+                stalls: 0,
+            },
             Some(_) => return Err(unknown()),
-            None if device(name).is_some() => Kind::Stream { open: None, stalls: 0 },
-            None => Kind::Files { waiting: files(Path::new(name))?, video: None },
+            None if device(name).is_some() => Kind::Stream {
+                open: None,
+                stalls: 0,
+            },
+            None => Kind::Files {
+                waiting: files(Path::new(name))?,
+                video: None,
+            },
         };
-        Ok(Self { name: name.to_owned(), clock, deadline, index: 0, kind })
+        Ok(Self {
+            name: name.to_owned(),
+            clock,
+            deadline,
+            index: 0,
+            kind,
+        })
     }
 
     /// How many files wait; `None` for a camera or while their number is open.
@@ -102,7 +140,11 @@ impl Source {
     }
 
     fn missed(&self, error: CaptureError) -> Missed {
-        Missed { file: self.name.clone(), index: self.index, error }
+        Missed {
+            file: self.name.clone(),
+            index: self.index,
+            error,
+        }
     }
 
     fn number(&mut self) -> u64 {
@@ -119,7 +161,10 @@ impl Source {
                 Kind::Http { stalls, .. } | Kind::Stream { stalls, .. },
             ) => {
                 *stalls = stalls.saturating_add(1);
-                CaptureError::Stalled { reason, times: *stalls }
+                CaptureError::Stalled {
+                    reason,
+                    times: *stalls,
+                }
             }
             (error, _) => error,
         };
@@ -168,7 +213,13 @@ impl Source {
             let path = waiting.pop_front()?;
             let file = path.display().to_string();
             self.index = 0;
-            let missed = |error| Some(Err(Missed { file: file.clone(), index: 0, error }));
+            let missed = |error| {
+                Some(Err(Missed {
+                    file: file.clone(),
+                    index: 0,
+                    error,
+                }))
+            };
             match still_or_video(&path) {
                 Ok(Opened::Still(frame)) => return Some(Ok(frame)),
                 Ok(Opened::Video(capture)) => *video = Some((path, capture)),
@@ -178,8 +229,15 @@ impl Source {
     }
 
     fn next_of_http(&mut self) -> Result<Frame, CaptureError> {
-        let Kind::Http { address, open, stalls } = &mut self.kind else {
-            return Err(CaptureError::Address { found: self.name.clone() });
+        let Kind::Http {
+            address,
+            open,
+            stalls,
+        } = &mut self.kind
+        else {
+            return Err(CaptureError::Address {
+                found: self.name.clone(),
+            });
         };
         if *stalls > 0 && open.is_none() {
             std::thread::sleep(back_off(*stalls));
@@ -208,7 +266,9 @@ impl Source {
     fn next_of_stream(&mut self) -> Result<Frame, CaptureError> {
         let deadline = self.deadline;
         let Kind::Stream { open, stalls } = &mut self.kind else {
-            return Err(CaptureError::Address { found: self.name.clone() });
+            return Err(CaptureError::Address {
+                found: self.name.clone(),
+            });
         };
         if *stalls > 0 && open.is_none() {
             std::thread::sleep(back_off(*stalls));
@@ -237,7 +297,10 @@ enum Opened {
 /// Opens one file by what its first bytes say.
 fn still_or_video(path: &Path) -> Result<Opened, CaptureError> {
     let mut first = [0; 16];
-    let open = |source| CaptureError::Open { path: path.to_owned(), source };
+    let open = |source| CaptureError::Open {
+        path: path.to_owned(),
+        source,
+    };
     let mut file = fs::File::open(path).map_err(open)?;
     let count = file.read(&mut first).map_err(open)?;
     drop(file);
@@ -263,14 +326,22 @@ fn is_video(first: &[u8]) -> bool {
 fn video(path: &Path) -> Result<VideoCapture, CaptureError> {
     let capture = VideoCapture::from_file(path, videoio::CAP_FFMPEG)?;
     if !capture.is_opened()? {
-        return Err(CaptureError::Undecodable("a broken video, or of an unknown kind".to_owned()));
+        return Err(CaptureError::Undecodable(
+            "a broken video, or of an unknown kind".to_owned(),
+        ));
     }
     let side = |property| capture.get(property).map(|side: f64| side.max(0.0));
-    let (width, height) =
-        (side(videoio::CAP_PROP_FRAME_WIDTH)?, side(videoio::CAP_PROP_FRAME_HEIGHT)?);
+    let (width, height) = (
+        side(videoio::CAP_PROP_FRAME_WIDTH)?,
+        side(videoio::CAP_PROP_FRAME_HEIGHT)?,
+    );
     let found = geometry::whole(width * height);
     if found > PIXELS_MAX {
-        return Err(CaptureError::TooLarge { what: "pixel count", found, limit: PIXELS_MAX });
+        return Err(CaptureError::TooLarge {
+            what: "pixel count",
+            found,
+            limit: PIXELS_MAX,
+        });
     }
     Ok(capture)
 }
@@ -289,7 +360,11 @@ fn stream(name: &str, deadline: Duration) -> Result<VideoCapture, CaptureError> 
             VideoCapture::from_file_with_params(name, videoio::CAP_FFMPEG, &parameters)?
         }
     };
-    if capture.is_opened()? { Ok(capture) } else { Err(stalled("it cannot be opened")) }
+    if capture.is_opened()? {
+        Ok(capture)
+    } else {
+        Err(stalled("it cannot be opened"))
+    }
 }
 
 /// The next picture of a video or stream; `None` at its end.
@@ -300,7 +375,10 @@ fn grab(capture: &mut VideoCapture) -> Result<Option<Mat>, CaptureError> {
 
 fn frame_of(mat: Mat, file: &str, index: u64) -> Result<Frame, CaptureError> {
     let pixels = geometry::grey_of(&image::to_grey(mat)?)?;
-    Ok(Frame { index, ..Frame::of(pixels, file) })
+    Ok(Frame {
+        index,
+        ..Frame::of(pixels, file)
+    })
 }
 
 /// A frame of a camera's part, with what its headers say.
@@ -312,12 +390,23 @@ fn frame_of_part(part: Part, file: &str, index: u64) -> Result<Frame, CaptureErr
     let ticks = number("x-sortline-ticks");
     let pixels = image::decode(&part.body)?;
     let jpeg = Some(part.body);
-    Ok(Frame { pixels, jpeg, trigger, camera, ticks, file: file.to_owned(), index })
+    Ok(Frame {
+        pixels,
+        jpeg,
+        trigger,
+        camera,
+        ticks,
+        file: file.to_owned(),
+        index,
+    })
 }
 
 /// The files to read: one, or those of a folder with a known ending.
 fn files(path: &Path) -> Result<VecDeque<PathBuf>, CaptureError> {
-    let open = |source| CaptureError::Open { path: path.to_owned(), source };
+    let open = |source| CaptureError::Open {
+        path: path.to_owned(),
+        source,
+    };
     if !fs::metadata(path).map_err(open)?.is_dir() {
         return Ok(VecDeque::from([path.to_owned()]));
     }
@@ -328,7 +417,10 @@ fn files(path: &Path) -> Result<VecDeque<PathBuf>, CaptureError> {
 }
 
 fn walk(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), CaptureError> {
-    let open = |source| CaptureError::Open { path: folder.to_owned(), source };
+    let open = |source| CaptureError::Open {
+        path: folder.to_owned(),
+        source,
+    };
     for entry in fs::read_dir(folder).map_err(open)? {
         let path = entry.map_err(open)?.path();
         if path.is_dir() {
@@ -347,6 +439,9 @@ fn has_known_ending(path: &Path) -> bool {
         "png", "jpg", "jpeg", "webp", "tif", "tiff", "bmp", "mp4", "m4v", "mov", "mkv", "webm",
         "avi", "mpg", "mpeg", "ts",
     ];
-    let ending = path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase);
+    let ending = path
+        .extension()
+        .and_then(|ending| ending.to_str())
+        .map(str::to_lowercase);
     ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
 }

@@ -169,14 +169,14 @@ fn tail(number: &str, from: usize, off: usize) -> &[u8] {
     number.as_bytes().get(from..end).unwrap_or(&[])
 }
 
-/// FedEx Express check over the last `length` digits.
+/// Check of `fedex` Express numbers over the last `length` digits.
 fn fedex(number: &str, length: usize, weights: &[u32], off: usize) -> bool {
     let digits = tail(number, 0, off);
     let from = digits.len().saturating_sub(length);
     check::eleven_ten(digits.get(from..).unwrap_or(&[]), weights)
 }
 
-/// OnTrac puts a digit in front for the check: 4 for C, 5 for D, unless it is there.
+/// The carrier `ontrac` puts a digit in front for the check: 4 for C, 5 for D, unless it is there.
 fn ontrac(number: &str, lead: u8) -> bool {
     let digits = tail(number, 1, 0);
     let mut with_lead = Vec::with_capacity(16);
@@ -262,7 +262,8 @@ fn dpd_destination(number: &str) -> Option<(Country, String)> {
     let padded = number.get(..7)?;
     let fits = (0..=padded.bytes().take_while(|b| *b == b'0').count())
         .filter_map(|zeros| postcode::normal(country, padded.get(zeros..)?));
-    fits.last().map(|code| (country, code))
+    fits.max_by_key(|code| core::cmp::Reverse(code.len()))
+        .map(|code| (country, code))
 }
 
 #[cfg(test)]
@@ -319,8 +320,14 @@ mod tests {
             found("4201028200009261290113185417468510"),
             expect("US 10282")
         );
-        assert_eq!(found("0081827 0998 0000 0200 33 350 276 C"), expect("DE 81827"));
-        assert_eq!(found("1001921334250001000300779017972697"), expect("US 10003"));
+        assert_eq!(
+            found("0081827 0998 0000 0200 33 350 276 C"),
+            expect("DE 81827")
+        );
+        assert_eq!(
+            found("1001921334250001000300779017972697"),
+            expect("US 10003")
+        );
         assert_eq!(found("RB123456785GB"), None);
     }
 }

@@ -78,7 +78,7 @@ pub fn s10(number: &[u8]) -> bool {
     })
 }
 
-/// Remainder modulo 11, then modulo 10, of a weighted sum: FedEx Express.
+/// Remainder modulo 11, then modulo 10, of a weighted sum: `fedex` Express.
 pub fn eleven_ten(number: &[u8], weights: &[u32]) -> bool {
     split(number).is_some_and(|(body, check)| {
         let sum = weighted(body, weights).map(|sum| sum % 11 % 10);

@@ -38,17 +38,16 @@ pub fn fuse(evidence: Evidence, policy: Policy) -> FrameResult {
     let mut all = Findings::default();
     for symbol in &symbols {
         let findings = Findings::of(symbol, policy);
-        findings
-            .identifiers
-            .into_iter()
-            .for_each(|identifier| all.add(identifier));
+        for identifier in findings.identifiers {
+            all.add(identifier);
+        }
         all.destinations.extend(findings.destinations);
     }
     let printed = printed(&text);
     if !all.identifiers.iter().any(Identifier::names_parcel) {
-        printed_numbers(&text)
-            .into_iter()
-            .for_each(|identifier| all.add(identifier));
+        for identifier in printed_numbers(&text) {
+            all.add(identifier);
+        }
     }
     let Findings {
         mut identifiers,
@@ -61,13 +60,13 @@ pub fn fuse(evidence: Evidence, policy: Policy) -> FrameResult {
             .then(b.confidence.total_cmp(&a.confidence))
     });
     let settled = if several_parcels(&identifiers) {
-        None
+        Err(Conflict)
     } else {
         settle(destinations, printed)
     };
     let (destination, conflict) = match settled {
-        Some(destination) => (destination, false),
-        None => (None, true),
+        Ok(destination) => (destination, false),
+        Err(Conflict) => (None, true),
     };
     let parcel = identifiers.iter().any(Identifier::names_parcel);
     let no_read = match (
@@ -99,8 +98,14 @@ fn several_parcels(identifiers: &[Identifier]) -> bool {
     })
 }
 
-/// The one destination; `None` on a conflict.
-fn settle(mut found: Vec<Destination>, printed: Option<Printed>) -> Option<Option<Destination>> {
+/// Evidence contradicts itself.
+struct Conflict;
+
+/// The one destination, where there is one.
+fn settle(
+    mut found: Vec<Destination>,
+    printed: Option<Printed>,
+) -> Result<Option<Destination>, Conflict> {
     found.sort_by(|a, b| {
         a.source
             .cmp(&b.source)
@@ -108,23 +113,23 @@ fn settle(mut found: Vec<Destination>, printed: Option<Printed>) -> Option<Optio
     });
     for (i, one) in found.iter().enumerate() {
         if !found.iter().skip(i + 1).all(|other| compatible(one, other)) {
-            return None;
+            return Err(Conflict);
         }
     }
     let Some(best) = found.first().cloned() else {
-        return Some(printed.map(|printed| printed.destination));
+        return Ok(printed.map(|printed| printed.destination));
     };
     let mut best = found.iter().skip(1).fold(best, complete);
     if let Some(printed) = printed {
         let agrees = compatible(&best, &printed.destination);
         if !agrees && printed.headed && printed.destination.confidence >= PRINT_STRONG {
-            return None;
+            return Err(Conflict);
         }
         if agrees {
             best = complete(best, &printed.destination);
         }
     }
-    Some(Some(best))
+    Ok(Some(best))
 }
 
 /// Whether two destinations may both be true: nothing that both name differs. A postcode that

@@ -290,7 +290,7 @@ mod tests {
     fn listed(text: &str) -> Result<String, Gs1Error> {
         let elements = parse(text)?;
         let shown = elements.iter().map(|e| format!("({}){}", e.ai, e.value));
-        Ok(shown.collect::<Vec<_>>().join(""))
+        Ok(shown.collect::<String>())
     }
 
     #[test]

@@ -39,14 +39,13 @@ pub fn bounded(text: &str) -> String {
 pub fn plausible(symbol: &Symbol) -> bool {
     let length = symbol.text.len();
     match symbol.format {
-        SymbolFormat::ITF if length == 14 => check::gs1(symbol.text.as_bytes()),
-        SymbolFormat::ITF => length >= 6,
-        SymbolFormat::Codabar => length >= 6,
+        SymbolFormat::Itf if length == 14 => check::gs1(symbol.text.as_bytes()),
+        SymbolFormat::Itf | SymbolFormat::Codabar => length >= 6,
         SymbolFormat::Code39 | SymbolFormat::Code93 => length >= 3,
         SymbolFormat::EAN13
         | SymbolFormat::EAN8
-        | SymbolFormat::UPCA
-        | SymbolFormat::UPCE
+        | SymbolFormat::Upca
+        | SymbolFormat::Upce
         | SymbolFormat::Code128
         | SymbolFormat::DataBar
         | SymbolFormat::QRCode

@@ -169,7 +169,6 @@ fn pairs_of_json(text: &str, found: &mut dyn FnMut(&str, &str)) {
         match (quote, c) {
             (Some(_), '\\') => word.extend(unescaped(&mut chars)),
             (Some(open), c) if c == open => quote = None,
-            (Some(_), c) => push(&mut word, c),
             (None, '"' | '\'') => quote = Some(c),
             (None, ':') => name = core::mem::take(&mut word),
             (None, '{' | '[') => {
@@ -192,7 +191,7 @@ fn pairs_of_json(text: &str, found: &mut dyn FnMut(&str, &str)) {
                 }
             }
             (None, c) if c.is_whitespace() => {}
-            (None, c) => push(&mut word, c),
+            (_, c) => push(&mut word, c),
         }
         if pairs == PAIRS_MAX {
             return;

@@ -3,7 +3,7 @@
 //! Fields may be added, never renamed. Times, file and frame number are filled in by whoever took
 //! the frame; this crate has no clock.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::country::Country;
 
@@ -46,16 +46,19 @@ pub enum SymbolFormat {
     /// Codabar.
     Codabar,
     /// Interleaved 2 of 5, ITF-14 included.
-    ITF,
+    #[serde(rename = "ITF")]
+    Itf,
     /// EAN-13.
     EAN13,
     /// EAN-8.
     EAN8,
     /// UPC-A.
-    UPCA,
+    #[serde(rename = "UPCA")]
+    Upca,
     /// UPC-E.
-    UPCE,
-    /// GS1 DataBar, all variants.
+    #[serde(rename = "UPCE")]
+    Upce,
+    /// GS1 `DataBar`, all variants.
     DataBar,
     /// QR Code, models 1 and 2.
     QRCode,
@@ -76,7 +79,7 @@ impl SymbolFormat {
     pub fn is_retail(self) -> bool {
         matches!(
             self,
-            Self::EAN13 | Self::EAN8 | Self::UPCA | Self::UPCE | Self::DataBar
+            Self::EAN13 | Self::EAN8 | Self::Upca | Self::Upce | Self::DataBar
         )
     }
 
@@ -154,7 +157,6 @@ impl Identifier {
 pub struct Destination {
     /// ISO 3166-1 alpha-2 country; `None` when only a postcode is written and the site's country
     /// was not given.
-    #[serde(serialize_with = "country_code")]
     pub country: Option<Country>,
     /// Postcode in the country's own form.
     pub postcode: Option<String>,
@@ -162,14 +164,6 @@ pub struct Destination {
     pub source: Source,
     /// How sure it is, 0 to 1.
     pub confidence: f32,
-}
-
-// The signature with a reference is what serde asks for.
-fn country_code<S: Serializer>(country: &Option<Country>, to: S) -> Result<S::Ok, S::Error> {
-    match country {
-        Some(country) => to.serialize_some(country.alpha2()),
-        None => to.serialize_none(),
-    }
 }
 
 /// Evidence for a destination, most trusted first.

@@ -105,7 +105,7 @@ impl Findings {
         }
     }
 
-    /// USPS and FedEx Ground numbers, which begin with an internal identifier (91 to 99), after the
+    /// Numbers of USPS and `fedex` Ground, which begin with an internal identifier (91 to 99), after the
     /// postcode of 420 where there is one.
     fn postal_barcode(&mut self, elements: &[Element]) {
         let internal = |element: &&Element| element.ai.starts_with('9') && element.ai.len() == 2;
@@ -285,42 +285,8 @@ fn elements(symbol: &Symbol) -> Option<Vec<Element>> {
 /// What a number in normal form is: the likeliest kind with reasons, and the others that fit.
 /// Numbers that have the shape of S10 or UPS 1Z but break their check digit come back as not valid.
 pub fn identify(number: &str) -> Option<Identifier> {
-    let mut candidates: Vec<Identifier> = Vec::new();
-    if upu::is_s10_shaped(number) {
-        let valid = upu::is_s10(number);
-        let why = if valid {
-            "UPU S10 with check digit"
-        } else {
-            "UPU S10 with wrong check digit or suffix"
-        };
-        let confidence = if valid { 0.98 } else { 0.3 };
-        candidates.push(Identifier {
-            valid,
-            ..plain("s10", number.to_owned(), confidence, why)
-        });
-    }
-    if upu::is_s9(number) {
-        candidates.push(plain("s9", number.to_owned(), 0.95, "UPU receptacle"));
-    }
-    if upu::is_s8(number) {
-        candidates.push(plain("s8", number.to_owned(), 0.9, "UPU despatch"));
-    }
-    if number.len() == 18 && check::gs1(number.as_bytes()) {
-        candidates.push(plain(
-            "sscc",
-            number.to_owned(),
-            0.7,
-            "18 digits with GS1 check digit",
-        ));
-    }
-    if number.len() == 14 && check::gs1(number.as_bytes()) {
-        candidates.push(plain(
-            "gtin",
-            number.to_owned(),
-            0.75,
-            "14 digits with GS1 check digit",
-        ));
-    }
+    let mut candidates = postal(number);
+    candidates.extend(transport_units(number));
     for found in carrier::recognize(number) {
         let (format, value) = (found.format, number.to_owned());
         let identifier = plain(format.kind, value, found.confidence, format.why);
@@ -328,14 +294,6 @@ pub fn identify(number: &str) -> Option<Identifier> {
             format: format.id,
             ..identifier
         });
-    }
-    if plate::is_plate(number) {
-        candidates.push(plain(
-            "license_plate",
-            number.to_owned(),
-            0.6,
-            "data identifier J",
-        ));
     }
     if number.len() == 18 && number.starts_with("1Z") && candidates.is_empty() {
         let wrong = plain(
@@ -362,6 +320,61 @@ pub fn identify(number: &str) -> Option<Identifier> {
         }
     }
     Some(best)
+}
+
+/// Numbers of the Universal Postal Union.
+fn postal(number: &str) -> Vec<Identifier> {
+    let mut found = Vec::new();
+    if upu::is_s10_shaped(number) {
+        let valid = upu::is_s10(number);
+        let (confidence, why) = if valid {
+            (0.98, "UPU S10 with check digit")
+        } else {
+            (0.3, "UPU S10 with wrong check digit or suffix")
+        };
+        found.push(Identifier {
+            valid,
+            ..plain("s10", number.to_owned(), confidence, why)
+        });
+    }
+    if upu::is_s9(number) {
+        found.push(plain("s9", number.to_owned(), 0.95, "UPU receptacle"));
+    }
+    if upu::is_s8(number) {
+        found.push(plain("s8", number.to_owned(), 0.9, "UPU despatch"));
+    }
+    found
+}
+
+/// Numbers under the rules of GS1 and ISO/IEC 15459 that stand without an identifier.
+fn transport_units(number: &str) -> Vec<Identifier> {
+    let mut found = Vec::new();
+    let checked = check::gs1(number.as_bytes());
+    if number.len() == 18 && checked {
+        found.push(plain(
+            "sscc",
+            number.to_owned(),
+            0.7,
+            "18 digits with GS1 check digit",
+        ));
+    }
+    if number.len() == 14 && checked {
+        found.push(plain(
+            "gtin",
+            number.to_owned(),
+            0.75,
+            "14 digits with GS1 check digit",
+        ));
+    }
+    if plate::is_plate(number) {
+        found.push(plain(
+            "license_plate",
+            number.to_owned(),
+            0.6,
+            "data identifier J",
+        ));
+    }
+    found
 }
 
 #[cfg(test)]

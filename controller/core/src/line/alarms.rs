@@ -145,7 +145,8 @@ impl Line {
             };
             let due = beam.blocked_at.after_ms(jam_ms);
             // Once the time is up, only belt travel can make it a jam, and that is an event.
-            (due > self.now && !self.alarms.raised.contains(&raised)).then_some((due, "jam"))
+            let open = due > self.now || due <= self.encoder.moved_at();
+            (open && !self.alarms.raised.contains(&raised)).then_some((due, "jam"))
         });
         beams.chain(self.chutes.next_timer(jam_ms)).min()
     }

@@ -98,13 +98,11 @@ impl Line {
     }
 
     fn sorted(&mut self, index: usize, chute: usize) {
-        let Some(mut parcel) = self.belt.remove(index) else {
+        let Some(parcel) = self.belt.remove(index) else {
             return;
         };
-        self.chutes.give_up(chute);
         self.chutes.entered(chute);
         self.chutes.worked(chute);
-        parcel.stroke = None;
         let id = self
             .geometry()
             .chute(chute)
@@ -217,9 +215,6 @@ impl Line {
         let id = |chute: usize| geometry.chute(chute).map_or(ChuteId(0), |chute| chute.id);
         let chosen = parcel.choice.map_or(geometry.reject, |choice| choice.chute);
         let (decided, seen_id) = (id(chosen), id(seen));
-        if let Some(stroke) = &parcel.stroke {
-            self.chutes.give_up(stroke.chute);
-        }
         self.chutes.entered(seen);
         let outcome = if decided == seen_id {
             Outcome::Sorted { chute: seen_id }

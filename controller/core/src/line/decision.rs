@@ -161,13 +161,9 @@ impl Line {
             return self.straight(cause);
         };
         if parcel.lap >= self.topology.config().parcel.laps_max {
-            // A parcel that took every lap for one cause keeps that cause.
-            let cause = if parcel.lap == 0 {
-                cause
-            } else {
-                RejectCause::Laps
-            };
-            return self.straight(cause);
+            // What no camera reads is a no-read, however often it went round.
+            let own = parcel.lap == 0 || matches!(cause, RejectCause::NoRead { .. });
+            return self.straight(if own { cause } else { RejectCause::Laps });
         }
         if self.can_go(parcel, chute) {
             return Choice {

@@ -54,12 +54,16 @@ impl Line {
             return;
         };
         let (id, late) = (parcel.id, parcel.stroke.is_some());
+        let before = parcel.evidence.fresh();
         let added = if late {
             Added::Nothing
         } else {
             parcel.evidence.add(camera, trigger, reading)
         };
-        let fused = (added == Added::News).then(|| parcel.evidence.reading().clone());
+        // A parcel that comes round without a destination is looked up once more.
+        let unknown = !matches!(parcel.resolution, Some(Resolution::Sort { .. }));
+        let again = unknown && parcel.lap > 0 && !before && parcel.evidence.fresh();
+        let fused = (added == Added::News || again).then(|| parcel.evidence.reading().clone());
         self.step(
             id,
             Step::Read {

@@ -73,7 +73,7 @@ pub(super) fn fit(
     let latest = middle.offset(back(reach)).offset(back(diverter.extend));
     let passed = around
         .ahead
-        .map(|ahead| clear_of(diverter, ahead, ahead.tolerance));
+        .map(|ahead| clear_of(diverter, ahead, ahead.tolerance.saturating_add(margin)));
     let mut fire_at = wanted(diverter, parcel, margin);
     let limits = [
         (passed, None),
@@ -98,7 +98,8 @@ pub(super) fn fit(
         off = needed;
     }
     if let Some(behind) = around.behind {
-        let back_by = arrives(diverter, behind, behind.tolerance).offset(back(diverter.retract));
+        let apart = behind.tolerance.saturating_add(margin);
+        let back_by = arrives(diverter, behind, apart).offset(back(diverter.retract));
         if back_by.is_before(needed) {
             return Err(gap_or_doubt(diverter, parcel, around, margin));
         }
@@ -251,16 +252,17 @@ mod tests {
         let ahead = |gap: u32| Some(body(9_700_u32.saturating_sub(gap), 300));
         let behind = |gap: u32| Some(body(10_300_u32.saturating_add(gap), 300));
         check(ahead(600), None, Ok((9_675, 635)));
-        check(ahead(400), None, Ok((9_760, 550)));
-        check(ahead(350), None, Ok((9_810, 500)));
-        check(ahead(300), None, Ok((9_860, 450)));
-        check(ahead(185), None, Ok((9_975, 335)));
-        check(ahead(184), None, Err(RejectCause::Uncertain));
+        check(ahead(400), None, Ok((9_775, 535)));
+        check(ahead(350), None, Ok((9_825, 485)));
+        check(ahead(300), None, Ok((9_875, 435)));
+        check(ahead(200), None, Ok((9_975, 335)));
+        check(ahead(199), None, Err(RejectCause::Uncertain));
         check(ahead(164), None, Err(RejectCause::Gap));
         check(None, behind(600), Ok((9_675, 635)));
-        check(None, behind(400), Ok((9_675, 550)));
+        check(None, behind(400), Ok((9_675, 535)));
         check(None, behind(350), Ok((9_675, 500)));
-        check(None, behind(185), Ok((9_675, 500)));
+        check(None, behind(200), Ok((9_675, 500)));
+        check(None, behind(199), Err(RejectCause::Uncertain));
         check(None, behind(150), Err(RejectCause::Gap));
     }
 

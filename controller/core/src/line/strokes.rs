@@ -37,6 +37,10 @@ impl Line {
         let Some((diverter, _)) = self.geometry().diverter_of(choice.chute) else {
             return;
         };
+        if !self.chutes.takes(choice.chute) {
+            // Others were sent there since it was chosen, and fill it up.
+            return self.decide(index);
+        }
         self.tell(index);
         match self.stroke_for(index, diverter, count) {
             Ok(slot) => self.send_stroke(index, diverter, slot),

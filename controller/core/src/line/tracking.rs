@@ -8,8 +8,9 @@ use super::{Line, PARCELS_MAX};
 use crate::topology::Geometry;
 use crate::{Edge, Outcome, ParcelId, RejectCause, Step, Ticks};
 
-/// Standard deviations that count as certain.
-const SIGMAS: i32 = 3;
+/// Standard deviations that count as certain: one in 16,000 is further away, and the margins of
+/// a stroke come on top.
+const SIGMAS: i32 = 4;
 /// Photo-eyes in a row that may miss a parcel before it is lost.
 const MISSES_MAX: u8 = 2;
 /// A length measured again may differ by this part of itself, beside the edges' own error:
@@ -437,6 +438,9 @@ impl Line {
     /// The one end of a parcel: it is consumed, so there is no second.
     pub(super) fn end(&mut self, parcel: Parcel, outcome: Outcome) {
         let id = parcel.id;
+        if let Some(stroke) = &parcel.stroke {
+            self.chutes.give_up(stroke.chute);
+        }
         drop(parcel);
         let counter = match outcome {
             Outcome::Sorted { .. } => &mut self.counters.sorted,

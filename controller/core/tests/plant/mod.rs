@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::demo::{demo, plan, topology};
-use sortline_core::topology::LineConfig;
+use crate::demo::{plan, topology};
+use sortline_core::topology::{LineConfig, Topology};
 use sortline_core::{
     Action, CameraId, ChuteId, Code, Command, Destination, DestinationSource, Edge, Epoch, Event,
     EyeId, Line, LineTime, Outcome, ParcelId, Permille, Reading, Refusal, Resolution, Seq, Step,
@@ -99,8 +99,12 @@ pub(crate) struct Plant {
 
 impl Plant {
     pub(crate) fn new(start: u32, faults: Faults) -> Self {
-        let config = demo();
-        let topology = topology();
+        Self::on(topology(), start, faults)
+    }
+
+    /// A plant of its own shape.
+    pub(crate) fn on(topology: Topology, start: u32, faults: Faults) -> Self {
+        let config = topology.config().clone();
         let belt = config.eyes.iter().filter(|eye| eye.chute.is_none());
         let blocked = belt
             .map(|eye| (eye.id, i64::from(eye.position_mm), false))

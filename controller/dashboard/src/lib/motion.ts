@@ -94,7 +94,10 @@ export class Motion {
     for (const [id, track] of this.tracks) {
       if (present.has(id)) continue;
       this.reports.delete(id);
+      if (track.leaving) continue;
       track.leaving = true;
+      // It has left the belt, so where it was meant to go is where it is shown going.
+      track.parcel = { ...track.parcel, committed: true };
     }
   }
 

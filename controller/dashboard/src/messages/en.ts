@@ -32,7 +32,7 @@ export const en = {
   "line.node_up": "Connected",
   "line.node_down": "Not connected",
   "line.choose": "Line",
-  "line.reset": "Allow diverting",
+  "line.reset": "Reset",
   "line.reset_help":
     "Diverting stays off after a stop until a person allows it. The belt itself is started at the machine.",
 
@@ -149,7 +149,7 @@ export const en = {
   "alarm.remedy.node": "Check power and network of the field node.",
   "alarm.text.stopped": "Line is stopped",
   "alarm.consequence.stopped": "Nothing is diverted.",
-  "alarm.remedy.stopped": "Clear the cause, close the stop circuit, then allow diverting.",
+  "alarm.remedy.stopped": "Clear the cause, close the stop circuit, then press Reset.",
   "alarm.text.camera": "Camera {id} gives no usable pictures",
   "alarm.consequence.camera": "Parcels may not be read and are rejected.",
   "alarm.remedy.camera": "Check cable, lens and light.",

@@ -34,7 +34,7 @@ export const zh: Messages = {
   "line.node_up": "已连接",
   "line.node_down": "未连接",
   "line.choose": "产线",
-  "line.reset": "允许分拣动作",
+  "line.reset": "复位",
   "line.reset_help": "停机后须由人员允许，摆轮才会再次动作。皮带本身在设备上启动。",
 
   "live.live": "实时",
@@ -150,7 +150,7 @@ export const zh: Messages = {
   "alarm.remedy.node": "检查现场节点的电源和网络。",
   "alarm.text.stopped": "产线已停止",
   "alarm.consequence.stopped": "不执行任何分拣动作。",
-  "alarm.remedy.stopped": "排除原因，闭合停机回路，然后允许分拣动作。",
+  "alarm.remedy.stopped": "排除原因，闭合停机回路，然后按“复位”。",
   "alarm.text.camera": "相机 {id} 无可用图片",
   "alarm.consequence.camera": "包裹可能无法识读而被剔除。",
   "alarm.remedy.camera": "检查线缆、镜头和光源。",

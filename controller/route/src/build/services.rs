@@ -1,5 +1,7 @@
 //! `services.csv` to services and legs.
 
+use std::sync::Arc;
+
 use super::{Build, RUN_MAX, WEEK, sorted};
 use crate::cells::At;
 use crate::micros::Micros;
@@ -278,6 +280,7 @@ impl Build<'_> {
             return None;
         };
         let (week, p50, p90) = (border.week, border.p50, border.p90);
+        let time = Arc::clone(&border.time);
         let hours = self.hours(week, clock);
         let index = self.network.clearances.len();
         self.network.clearances.push(Clearance {
@@ -286,6 +289,7 @@ impl Build<'_> {
             hours,
             p50,
             p90,
+            time,
         });
         u32::try_from(index).ok()
     }

@@ -4,6 +4,7 @@ pub mod check;
 pub mod export;
 pub mod plan;
 pub mod plant;
+pub mod read;
 pub mod replay;
 pub mod route;
 pub mod serve;

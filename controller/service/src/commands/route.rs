@@ -17,8 +17,9 @@ use crate::network::{self, Source};
 #[command(
     after_help = "Example: sortline route --network config/demo/network --from DE-FRA --to \
                   'US 90012' --ready 2026-11-23T18:00+01:00\n\nThe first option is the one to take: \
-                  of the routes that keep the promise with at least 90 %, the cheapest, or for \
-                  express the earliest. Exit code 1: no route within the horizon."
+                  of the routes that keep the promise with at least 90 %, the earliest within 2 % of \
+                  the cheapest, or for express the earliest of all. Exit code 1: no route within \
+                  the horizon."
 )]
 pub struct Args {
     /// Folder with places.csv, services.csv, customs.csv, zones.csv and network.toml, or the site
@@ -35,13 +36,16 @@ pub struct Args {
     #[arg(long, value_name = "TIME")]
     ready: String,
     /// Most alternatives shown.
-    #[arg(long, value_name = "K", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=20))]
+    #[arg(long, value_name = "K", default_value_t = 3)]
+    #[arg(value_parser = clap::value_parser!(u8).range(1..=20))]
     options: u8,
     /// Service level: express, standard or economy.
-    #[arg(long, value_name = "LEVEL", default_value = "standard", value_parser = ["express", "standard", "economy"])]
+    #[arg(long, value_name = "LEVEL", default_value = "standard")]
+    #[arg(value_parser = ["express", "standard", "economy"])]
     service: String,
     /// Weight of the parcel in grams.
-    #[arg(long, value_name = "G", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "G", default_value_t = 500)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     weight_g: u32,
     /// Promised arrival; without it the zone's delivery days for the service level, or to a place
     /// twelve hours after the earliest arrival.
@@ -192,7 +196,8 @@ fn destination(network: &Network, text: &str) -> Result<Node, ConfigError> {
         format!("; similar: {}", near.join(", "))
     };
     let allowed = format!(
-        "an id of places.csv or zones.csv, or a country and postcode that a zone serves, such as DE-10115{near}"
+        "an id of places.csv or zones.csv, or a country and postcode that a zone serves, such \
+         as DE-10115{near}"
     );
     Err(refuse("--to", text, &allowed))
 }

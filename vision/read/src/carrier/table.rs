@@ -85,7 +85,7 @@ pub(super) const FORMATS: &[Format] = &[
     row("jt_express", "jt_express", "JT#{13}", (90, PREFIX), any),
 ];
 
-/// The ZIP in the digits 16 to 20 of FedEx's number of 34 digits.
+/// The ZIP in the digits 16 to 20 of the `fedex_34` number of 34 digits.
 fn fedex_zip(number: &str) -> Option<(crate::Country, String)> {
     super::zip(number.get(15..20)?)
 }
