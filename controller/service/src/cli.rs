@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use crate::commands::{check, export, plan, plant, read, replay, route, serve, sim};
+use crate::commands::{check, demo, export, plan, plant, read, replay, route, serve, sim};
 use crate::config::ConfigError;
 
 /// Exit code of a run that did what was asked.
@@ -25,7 +25,12 @@ pub const USAGE: u8 = 2;
 )]
 struct Cli {
     /// What is logged to stderr, such as `info` or `warn,sortline_service=debug`.
-    #[arg(long, global = true, value_name = "FILTER", default_value = "warn,rumqttd=error")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILTER",
+        default_value = "warn,rumqttd=off"
+    )]
     log: String,
 
     #[command(subcommand)]
@@ -34,6 +39,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show the whole product on this machine, without hardware.
+    Demo(demo::Args),
     /// Validate a site directory, start nothing.
     Check(check::Args),
     /// Work with sort plans.
@@ -81,6 +88,7 @@ pub fn main() -> ExitCode {
 
 fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Demo(args) => demo::run(args),
         Command::Check(args) => check::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Serve(args) => serve::run(args),

@@ -18,6 +18,7 @@ use crate::clock::{self, Clock};
 use crate::journal::{Cause, Origin, Record};
 use crate::latency::Latency;
 use crate::resolver::Resolver;
+use crate::service::stopped;
 
 /// Time between two pictures of the belt for screens.
 const PICTURE: Duration = Duration::from_millis(100);
@@ -139,7 +140,7 @@ impl Engine {
                 .map(|(at, _why)| self.clock.instant(at));
             tokio::select! {
                 biased;
-                _ = inputs.stop.wait_for(|&stop| stop) => return Ok(()),
+                () = stopped(&mut inputs.stop) => return Ok(()),
                 delivery = inputs.field.recv() => {
                     let delivery = delivery.ok_or(EngineError::FieldGone)?;
                     self.delivered(delivery).await?;

@@ -15,6 +15,7 @@ pub mod journal;
 pub mod latency;
 pub mod live;
 pub mod network;
+pub mod report;
 pub mod resolver;
 pub mod routing;
 #[cfg(feature = "schema")]

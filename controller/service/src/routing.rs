@@ -21,7 +21,7 @@ use crate::network::{self, Source};
 const TO_THE_DOCK: SignedDuration = SignedDuration::from_mins(30);
 
 /// Time between two looks at whether the table still holds.
-const LOOK: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_mins(1);
 
 /// Folder of the network in a site directory.
 const FOLDER: &str = "network";
@@ -168,7 +168,7 @@ pub fn keep_fresh(
                 }
                 Ok(Ok(None)) => tracing::warn!("the network is gone; the last routes stay"),
                 Ok(Err(error)) => {
-                    tracing::warn!(%error, "the network is bad; the last routes stay")
+                    tracing::warn!(%error, "the network is bad; the last routes stay");
                 }
                 Err(error) => tracing::error!(%error, "making routes failed"),
             }

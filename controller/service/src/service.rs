@@ -10,7 +10,7 @@
 //! writes what it has, the live task tells it, the uplink says good-bye.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,7 +75,15 @@ type Tasks = JoinSet<anyhow::Result<()>>;
 /// # Errors
 /// The journal cannot be used, an address is taken, a camera is of no known kind.
 pub async fn start(configuration: Configuration, data: &Path) -> anyhow::Result<Service> {
-    let Configuration { files, site, topology, plan, manifest, rules, routes } = configuration;
+    let Configuration {
+        files,
+        site,
+        topology,
+        plan,
+        manifest,
+        rules,
+        routes,
+    } = configuration;
     let config = topology.config().clone();
     let mut model = Model::new(config.clone(), plan.clone(), site.config.target_per_hour);
     let begun = begin(data, topology, &plan, &mut model)?;
@@ -98,7 +106,12 @@ pub async fn start(configuration: Configuration, data: &Path) -> anyhow::Result<
     let window = Duration::from_millis(site.config.journal.commit_ms.into());
     let journal = Writer::start(begun.journal, window, journalled, told).context("the journal")?;
     let (shots, readings) = start_vision(&site)?;
-    let feeds = Feeds { committed, shots, acknowledged: acknowledgements, picture: pictures.clone() };
+    let feeds = Feeds {
+        committed,
+        shots,
+        acknowledged: acknowledgements,
+        picture: pictures.clone(),
+    };
     let live = tokio::spawn(live::run(model, feeds, views, host.outbox));
 
     let (routing, refresh) = routing::keep_fresh(routes, files, site.config.origin.clone());
@@ -107,9 +120,18 @@ pub async fn start(configuration: Configuration, data: &Path) -> anyhow::Result<
         Ok(())
     });
     let resolver = Resolver::new(manifest, rules, routing);
-    let outputs = Outputs { field, records, picture };
+    let outputs = Outputs {
+        field,
+        records,
+        picture,
+    };
     let engine = Engine::new(begun.line, Clock::starting_at(begun.at), resolver, outputs);
-    let inputs = Inputs { field: events, vision: readings, commands: operator, stop: stopped.clone() };
+    let inputs = Inputs {
+        field: events,
+        vision: readings,
+        commands: operator,
+        stop: stopped.clone(),
+    };
     tasks.spawn(serve(engine, inputs, begun.first));
     let ends = Ends {
         views: view.clone(),
@@ -120,7 +142,16 @@ pub async fn start(configuration: Configuration, data: &Path) -> anyhow::Result<
         stop: stopped,
     };
     tasks.spawn(http::serve(listener, Web::new(&config, path, ends)?));
-    Ok(Service { http, mqtt: host.broker, views: view, picture: pictures, stop, tasks, live, journal })
+    Ok(Service {
+        http,
+        mqtt: host.broker,
+        views: view,
+        picture: pictures,
+        stop,
+        tasks,
+        live,
+        journal,
+    })
 }
 
 /// A journal opened, and the line as it was when it ended.
@@ -149,14 +180,22 @@ fn begin(
     } else {
         let replayed = resume(journal.path(), &config, model)?;
         first.push(Event::Restarted);
-        let line = replayed.line.unwrap_or_else(|| Line::new(topology, plan.clone()));
+        let line = replayed
+            .line
+            .unwrap_or_else(|| Line::new(topology, plan.clone()));
         if line.plan() != plan {
             first.push(Event::Plan { plan: plan.clone() });
         }
         (line, replayed.at.after_ms(1), replayed.cursor)
     };
     journal.begin_run(clock::wall(), &config, plan)?;
-    Ok(Begun { journal, line, at, cursor, first })
+    Ok(Begun {
+        journal,
+        line,
+        at,
+        cursor,
+        first,
+    })
 }
 
 /// Feeds the journal to a fresh line and model.
@@ -175,10 +214,18 @@ fn resume(path: &Path, config: &LineConfig, model: &mut Model) -> anyhow::Result
     })?;
     if let Some(difference) = &replayed.difference {
         let seq = difference.seq;
-        tracing::warn!(seq, "this version decides differently from the one that wrote the journal");
+        tracing::warn!(
+            seq,
+            "this version decides differently from the one that wrote the journal"
+        );
     }
     tracing::info!(steps = replayed.steps, "the line goes on from its journal");
     Ok(replayed)
+}
+
+/// Ready when the service is told to end, or forgotten.
+pub async fn stopped(stop: &mut watch::Receiver<bool>) {
+    drop(stop.wait_for(|&stop| stop).await);
 }
 
 async fn serve(mut engine: Engine, inputs: Inputs, first: Vec<Event>) -> anyhow::Result<()> {
@@ -205,7 +252,13 @@ fn start_uplink(
 ) -> anyhow::Result<Host> {
     let (counter, counters) = watch::channel(Counters::default());
     let (host, port, broker) = match &site.broker {
-        Broker::Off => return Ok(Host { outbox: Outbox::closed(), counters, broker: None }),
+        Broker::Off => {
+            return Ok(Host {
+                outbox: Outbox::closed(),
+                counters,
+                broker: None,
+            });
+        }
         Broker::Remote(host, port) => (host.clone(), *port, None),
         Broker::Embedded(listen) => {
             let address = uplink::start_broker(*listen)?;
@@ -230,7 +283,11 @@ fn start_uplink(
         run.await;
         Ok(())
     });
-    Ok(Host { outbox: Outbox::new(topics, messages), counters, broker })
+    Ok(Host {
+        outbox: Outbox::new(topics, messages),
+        counters,
+        broker,
+    })
 }
 
 fn factsheet(site: &Site, line: &LineConfig) -> String {
@@ -253,7 +310,9 @@ fn factsheet(site: &Site, line: &LineConfig) -> String {
     .to_string()
 }
 
-fn start_vision(site: &Site) -> anyhow::Result<(mpsc::Receiver<live::Shot>, mpsc::Receiver<Event>)> {
+fn start_vision(
+    site: &Site,
+) -> anyhow::Result<(mpsc::Receiver<live::Shot>, mpsc::Receiver<Event>)> {
     let (shots, pictures) = mpsc::channel(SHOTS);
     let (events, readings) = mpsc::channel(READINGS);
     let config = &site.config;

@@ -59,14 +59,32 @@ pub fn start(
     for camera in cameras {
         let what = || format!("camera {} at {}", camera.id, camera.source);
         let source = Source::open(&camera.source, SILENCE, time).with_context(what)?;
-        let reader = Reader::new(options.clone(), time).with_context(what)?;
         let (frames, queue) = broadcast::channel(vision.queue_frames.into());
         let health = Health::new(camera.id, outputs.events.clone());
-        let receiver = Receiver { source, frames, health: health.clone() };
-        let worker = Worker { camera: camera.id, reader, queue, health, outputs: outputs.clone() };
+        let receiver = Receiver {
+            source,
+            frames,
+            health: health.clone(),
+        };
+        let worker = Worker {
+            camera: camera.id,
+            queue,
+            health,
+            outputs: outputs.clone(),
+        };
+        let options = options.clone();
+        // The engine for reading cannot move between threads, so it is made in its own.
+        let read = move || match Reader::new(options, time) {
+            Ok(reader) => worker.run(reader),
+            Err(error) => tracing::error!(%error, "a camera's frames cannot be read"),
+        };
         let spawn = |name: String| std::thread::Builder::new().name(name);
-        spawn(format!("camera-{}", camera.id)).spawn(move || receiver.run()).with_context(what)?;
-        spawn(format!("read-{}", camera.id)).spawn(move || worker.run()).with_context(what)?;
+        spawn(format!("camera-{}", camera.id))
+            .spawn(move || receiver.run())
+            .with_context(what)?;
+        spawn(format!("read-{}", camera.id))
+            .spawn(read)
+            .with_context(what)?;
     }
     Ok(())
 }
@@ -81,7 +99,11 @@ struct Health {
 
 impl Health {
     const fn new(camera: CameraId, events: mpsc::Sender<Event>) -> Self {
-        Self { camera, events, bad: 0 }
+        Self {
+            camera,
+            events,
+            bad: 0,
+        }
     }
 
     /// One more good or bad sign. False when the line is gone.
@@ -93,7 +115,10 @@ impl Health {
             return !self.events.is_closed();
         }
         tracing::warn!(camera = %self.camera, healthy = !now, "a camera's health changed");
-        let event = Event::Camera { camera: self.camera, healthy: !now };
+        let event = Event::Camera {
+            camera: self.camera,
+            healthy: !now,
+        };
         self.events.blocking_send(event).is_ok()
     }
 }
@@ -108,7 +133,9 @@ impl Receiver {
     fn run(mut self) {
         loop {
             let since = clock::since_start_of_machine();
-            let Some(taken) = self.source.next() else { return };
+            let Some(taken) = self.source.next() else {
+                return;
+            };
             let goes_on = match taken {
                 Ok(frame) => {
                     let heard = self.frames.send(Arc::new(frame)).is_ok();
@@ -130,14 +157,13 @@ impl Receiver {
 
 struct Worker {
     camera: CameraId,
-    reader: Reader,
     queue: broadcast::Receiver<Arc<Frame>>,
     health: Health,
     outputs: Outputs,
 }
 
 impl Worker {
-    fn run(mut self) {
+    fn run(mut self, mut reader: Reader) {
         let mut last: Option<Arc<Frame>> = None;
         loop {
             let frame = match self.queue.blocking_recv() {
@@ -150,7 +176,7 @@ impl Worker {
             };
             let frozen = last.as_ref().is_some_and(|last| is_repeated(last, &frame));
             let begun = clock::since_start_of_machine();
-            let result = self.reader.read(&frame);
+            let result = reader.read(&frame);
             let taken = clock::since_start_of_machine().saturating_sub(begun);
             let mut reading = reading_of(&result);
             if frozen {
@@ -181,7 +207,11 @@ impl Worker {
             tracing::debug!(camera = %self.camera, "a frame carries no trigger number");
             return !self.outputs.events.is_closed();
         };
-        let event = Event::Read { camera: self.camera, trigger, reading };
+        let event = Event::Read {
+            camera: self.camera,
+            trigger,
+            reading,
+        };
         self.outputs.events.blocking_send(event).is_ok()
     }
 }
@@ -192,7 +222,10 @@ fn is_repeated(before: &Frame, now: &Frame) -> bool {
 }
 
 fn no_read(reason: NoRead) -> Reading {
-    Reading { no_read: Some(reason), ..Reading::default() }
+    Reading {
+        no_read: Some(reason),
+        ..Reading::default()
+    }
 }
 
 /// A frame's result reduced to what sorting needs.
@@ -207,7 +240,10 @@ pub fn reading_of(result: &FrameResult) -> Reading {
             sortline_read::NoRead::Conflict => NoRead::Conflict,
         });
     }
-    let named = result.identifiers.iter().filter(|identifier| identifier.names_parcel());
+    let named = result
+        .identifiers
+        .iter()
+        .filter(|identifier| identifier.names_parcel());
     let code = |identifier: &sortline_read::Identifier| Code {
         kind: identifier.kind.to_owned(),
         value: identifier.value.clone(),
@@ -215,7 +251,11 @@ pub fn reading_of(result: &FrameResult) -> Reading {
     let codes: Vec<Code> = named.map(code).collect();
     let destination = result.destination.as_ref().and_then(destination_of);
     let nothing = codes.is_empty() && destination.is_none();
-    Reading { codes, destination, no_read: nothing.then_some(NoRead::NoIdentifier) }
+    Reading {
+        codes,
+        destination,
+        no_read: nothing.then_some(NoRead::NoIdentifier),
+    }
 }
 
 fn destination_of(found: &sortline_read::Destination) -> Option<Destination> {
@@ -239,6 +279,11 @@ fn destination_of(found: &sortline_read::Destination) -> Option<Destination> {
 /// A confidence from 0 to 1 in thousandths, rounded down.
 fn permille(confidence: f32) -> Permille {
     let reached = |permille: u16| f32::from(permille) / 1_000.0 <= confidence;
-    let above = (0..1_000).collect::<Vec<u16>>().partition_point(|&permille| reached(permille + 1));
-    u16::try_from(above).ok().and_then(Permille::new).unwrap_or_default()
+    let above = (0..1_000)
+        .collect::<Vec<u16>>()
+        .partition_point(|&permille| reached(permille + 1));
+    u16::try_from(above)
+        .ok()
+        .and_then(Permille::new)
+        .unwrap_or_default()
 }

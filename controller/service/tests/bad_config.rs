@@ -12,7 +12,9 @@ fn root() -> PathBuf {
 
 /// A copy of the bench site in a folder of its own.
 fn site(case: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bad").join(case);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("bad")
+        .join(case);
     fs::create_dir_all(&folder).unwrap();
     for entry in fs::read_dir(root().join("config/bench")).unwrap() {
         let path = entry.unwrap().path();
@@ -45,17 +47,30 @@ fn every_bad_file_is_refused_by_name() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         let parts: Vec<&str> = name.split('.').collect();
-        let [file, case, extension] = parts[..] else { panic!("{name}: not FILE.CASE.EXT") };
+        let [file, case, extension] = parts[..] else {
+            panic!("{name}: not FILE.CASE.EXT")
+        };
         let text = fs::read_to_string(&path).unwrap();
-        let expected = text.lines().next().unwrap().strip_prefix("# refused: ").unwrap();
+        let expected = text
+            .lines()
+            .next()
+            .unwrap()
+            .strip_prefix("# refused: ")
+            .unwrap();
         let folder = site(&format!("{file}-{case}"));
         fs::write(folder.join(format!("{file}.{extension}")), &text).unwrap();
 
         let (code, said) = check(&folder);
 
         assert_eq!(code, Some(2), "{name}: {said}");
-        assert!(said.contains(expected), "{name}: expected `{expected}`, got:\n{said}");
-        assert!(said.contains(&format!("{file}.{extension}")), "{name}: no file named in\n{said}");
+        assert!(
+            said.contains(expected),
+            "{name}: expected `{expected}`, got:\n{said}"
+        );
+        assert!(
+            said.contains(&format!("{file}.{extension}")),
+            "{name}: no file named in\n{said}"
+        );
         assert!(!said.contains("panicked"), "{name}: {said}");
         tried += 1;
     }

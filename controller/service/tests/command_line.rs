@@ -8,7 +8,10 @@ mod tests {
     const DEMO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/demo");
 
     fn sortline(args: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_sortline")).args(args).output().unwrap()
+        Command::new(env!("CARGO_BIN_EXE_sortline"))
+            .args(args)
+            .output()
+            .unwrap()
     }
 
     fn check(args: &[&str], code: i32, said: &str) {
@@ -64,8 +67,16 @@ mod tests {
     #[test]
     fn the_demonstration_site_holds() {
         check(&["check", "--config", DEMO], 0, "no problem found");
-        check(&["check", "--json", "--config", DEMO], 0, "\"line\":\"line-1\"");
-        check(&["plan", "check", "--config", DEMO], 0, "rules for 14 chutes");
+        check(
+            &["check", "--json", "--config", DEMO],
+            0,
+            "\"line\":\"line-1\"",
+        );
+        check(
+            &["plan", "check", "--config", DEMO],
+            0,
+            "rules for 14 chutes",
+        );
     }
 
     #[test]
@@ -75,12 +86,20 @@ mod tests {
         check(&["check", "--confg", "x"], 2, "unexpected argument");
         check(&["check", "--config", "not/there"], 2, "does not exist");
         check(&["--log", "=,=", "check", "--config", DEMO], 2, "--log");
-        check(&["serve", "--config", DEMO, "--http", "nowhere"], 2, "invalid value");
+        check(
+            &["serve", "--config", DEMO, "--http", "nowhere"],
+            2,
+            "invalid value",
+        );
     }
 
     #[test]
     fn what_cannot_be_read_is_exit_code_1() {
-        check(&["replay", "not/there.db"], 1, "not/there.db cannot be opened");
+        check(
+            &["replay", "not/there.db"],
+            1,
+            "not/there.db cannot be opened",
+        );
         check(&["export", "csv", DEMO], 1, "cannot be opened");
     }
 
@@ -90,7 +109,9 @@ mod tests {
         let text = String::from_utf8_lossy(&help.stdout).into_owned();
         let commands = text.lines().skip_while(|line| *line != "Commands:").skip(1);
         let names = commands.take_while(|line| !line.is_empty());
-        let names: Vec<&str> = names.filter_map(|line| line.split_whitespace().next()).collect();
+        let names: Vec<&str> = names
+            .filter_map(|line| line.split_whitespace().next())
+            .collect();
         assert!(names.contains(&"serve"), "{text}");
         let nested = [("plan", "check"), ("export", "csv")];
         for name in names.into_iter().filter(|name| *name != "help") {
@@ -112,7 +133,8 @@ mod tests {
     #[test]
     fn every_problem_of_every_file_is_told_at_once() {
         let change = |text: String| {
-            text.replace("id = \"demo\"", "id = \"De mo\"").replace("127.0.0.1:8080", "here")
+            text.replace("id = \"demo\"", "id = \"De mo\"")
+                .replace("127.0.0.1:8080", "here")
         };
         let site = Site::new("many", "site.toml", change);
         std::fs::write(site.0.join("plan.toml"), "version = \"1\"\nhold = 77\n").unwrap();
@@ -132,8 +154,13 @@ mod tests {
     #[test]
     fn broken_files_are_told_by_name() {
         Site::new("broken", "line.toml", |text| text + "[[").refused(&["line.toml:"]);
-        let site = Site::new("manifest", "manifest.csv", |text| text + "X1,Fr,1,x,y,1,1,EUR,a,1\n");
-        site.refused(&["manifest.csv:", "country: found `Fr`, allowed are two capital letters"]);
+        let site = Site::new("manifest", "manifest.csv", |text| {
+            text + "X1,Fr,1,x,y,1,1,EUR,a,1\n"
+        });
+        site.refused(&[
+            "manifest.csv:",
+            "country: found `Fr`, allowed are two capital letters",
+        ]);
         let site = Site::new("gone", "site.toml", |text| text);
         std::fs::remove_file(site.0.join("line.toml")).unwrap();
         site.refused(&["line.toml: cannot be read"]);

@@ -45,7 +45,13 @@ mod tests {
         };
         let journal = PathBuf::from("there/is/none.db");
         let web = Web::new(&line, journal, ends).unwrap();
-        Bench { web, commands, acknowledged, _stop: stop_sender, _views: views_sender }
+        Bench {
+            web,
+            commands,
+            acknowledged,
+            _stop: stop_sender,
+            _views: views_sender,
+        }
     }
 
     async fn ask(bench: &Bench, request: Request<Body>) -> Response<Body> {
@@ -132,9 +138,17 @@ mod tests {
             assert!(json(response).await["error"].is_string(), "{body}");
         }
         let long = format!(r#"{{"command":"{}"}}"#, "x".repeat(20_000));
-        assert_eq!(ask(&bench, post(path, &long)).await.status(), StatusCode::PAYLOAD_TOO_LARGE);
-        let text = Request::post(path).body(Body::from(r#"{"command":"reset"}"#)).unwrap();
-        assert_eq!(ask(&bench, text).await.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        assert_eq!(
+            ask(&bench, post(path, &long)).await.status(),
+            StatusCode::PAYLOAD_TOO_LARGE
+        );
+        let text = Request::post(path)
+            .body(Body::from(r#"{"command":"reset"}"#))
+            .unwrap();
+        assert_eq!(
+            ask(&bench, text).await.status(),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE
+        );
     }
 
     #[tokio::test]
@@ -143,9 +157,14 @@ mod tests {
         let path = "/api/v1/lines/line-1/commands";
         let reset = r#"{"command":"reset"}"#;
         let mut foreign = post(path, reset);
-        foreign.headers_mut().insert("origin", "http://evil.example".parse().unwrap());
+        foreign
+            .headers_mut()
+            .insert("origin", "http://evil.example".parse().unwrap());
         assert_eq!(ask(&bench, foreign).await.status(), StatusCode::FORBIDDEN);
-        assert_eq!(ask(&bench, post(path, reset)).await.status(), StatusCode::ACCEPTED);
+        assert_eq!(
+            ask(&bench, post(path, reset)).await.status(),
+            StatusCode::ACCEPTED
+        );
         let refused = ask(&bench, post(path, reset)).await;
         assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
     }
@@ -162,9 +181,15 @@ mod tests {
     async fn a_stream_begins_with_a_snapshot() {
         let response = ask(&bench(), get("/api/v1/lines/line-1/events")).await;
         let mut body = response.into_body().into_data_stream();
-        let first = futures_util::StreamExt::next(&mut body).await.unwrap().unwrap();
+        let first = futures_util::StreamExt::next(&mut body)
+            .await
+            .unwrap()
+            .unwrap();
         let text = String::from_utf8(first.to_vec()).unwrap();
-        assert!(text.starts_with("event: snapshot\nid: 0\ndata: {\"seq\":0,"), "{text}");
+        assert!(
+            text.starts_with("event: snapshot\nid: 0\ndata: {\"seq\":0,"),
+            "{text}"
+        );
     }
 
     #[tokio::test]

@@ -33,7 +33,11 @@ enum Format {
 /// The journal cannot be read or is damaged.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let Format::Csv { journal } = &args.format;
-    let path = if journal.is_dir() { journal.join(FILE) } else { journal.clone() };
+    let path = if journal.is_dir() {
+        journal.join(FILE)
+    } else {
+        journal.clone()
+    };
     let mut rows = Reader::open(&path)?.outcomes(u32::MAX)?;
     rows.reverse();
     super::print(&csv(&rows).context("the outcomes as CSV")?)?;
@@ -48,7 +52,11 @@ fn csv(rows: &[OutcomeRow]) -> anyhow::Result<String> {
             Outcome::Sorted { chute } => ("sorted", chute.to_string(), String::new()),
             Outcome::Rejected { cause } => {
                 let cause = serde_json::to_string(&cause)?;
-                ("rejected", String::new(), cause.trim_matches('"').to_owned())
+                (
+                    "rejected",
+                    String::new(),
+                    cause.trim_matches('"').to_owned(),
+                )
             }
             Outcome::Missort { seen, .. } => ("missort", seen.to_string(), String::new()),
             Outcome::Lost { last } => ("lost", String::new(), format!("last eye {last}")),

@@ -1,6 +1,7 @@
 //! One module for each command of the command line.
 
 pub mod check;
+pub mod demo;
 pub mod export;
 pub mod plan;
 pub mod plant;
@@ -13,10 +14,10 @@ pub mod sim;
 use std::io::Write;
 use std::path::Path;
 
+use crate::config::{ConfigError, Files};
+
 /// Threads that serve; decoding has its own.
 const WORKERS: usize = 4;
-
-use crate::config::{ConfigError, Files};
 
 /// A site directory as named on the command line.
 ///

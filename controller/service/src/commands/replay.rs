@@ -10,8 +10,10 @@ use crate::journal::{self, FILE, Reader};
 
 /// Arguments of `sortline replay`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit code 1: this version wants other actions than were recorded, or the \
-                        journal is damaged.\n\nExample: sortline replay sortline-data/journal.db")]
+#[command(
+    after_help = "Exit code 1: this version wants other actions than were recorded, or the \
+                        journal is damaged.\n\nExample: sortline replay sortline-data/journal.db"
+)]
 pub struct Args {
     /// A journal, or the data directory that holds it.
     #[arg(value_name = "JOURNAL")]
@@ -37,7 +39,11 @@ struct Summary<'a> {
 /// The journal cannot be read or is damaged.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let journal = &args.journal;
-    let path = if journal.is_dir() { journal.join(FILE) } else { journal.clone() };
+    let path = if journal.is_dir() {
+        journal.join(FILE)
+    } else {
+        journal.clone()
+    };
     let replayed = journal::replay(&Reader::open(&path)?, |_| ())?;
     let seconds = std::time::Duration::from_micros(replayed.at.0).as_secs_f64();
     let difference = replayed.difference.as_ref();
@@ -64,7 +70,13 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 fn in_words(summary: &Summary<'_>) -> String {
-    let Summary { steps, actions, simulated_s, action_hash, .. } = summary;
+    let Summary {
+        steps,
+        actions,
+        simulated_s,
+        action_hash,
+        ..
+    } = summary;
     let result = match summary.first_difference {
         None => "equal to what was recorded".to_owned(),
         Some(seq) => format!("different from what was recorded, first at event {seq}"),

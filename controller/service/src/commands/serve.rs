@@ -12,9 +12,11 @@ use crate::service;
 
 /// Arguments of `sortline serve`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Ends orderly on SIGINT and SIGTERM. Started again on the same data \
+#[command(
+    after_help = "Ends orderly on SIGINT and SIGTERM. Started again on the same data \
                         directory it goes on from its journal.\n\nExample: sortline serve --config \
-                        config/demo --data /var/lib/sortline")]
+                        config/demo --data /var/lib/sortline"
+)]
 pub struct Args {
     /// The site directory.
     #[arg(long, value_name = "DIR")]

@@ -17,6 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use super::Web;
 use super::api::{no_line, problem};
 use crate::live::View;
+use crate::service::stopped;
 
 /// A comment is sent when nothing else was for this long.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
@@ -86,7 +87,7 @@ impl Follower {
             }
             tokio::select! {
                 biased;
-                _ = self.stop.wait_for(|&stop| stop) => return None,
+                () = stopped(&mut self.stop) => return None,
                 changed = self.views.changed() => changed.ok()?,
             }
         }

@@ -26,6 +26,7 @@ use utoipa::OpenApi;
 
 use crate::engine::{Commanded, Picture};
 use crate::live::View;
+use crate::service::stopped;
 use crate::uplink::Counters;
 
 /// Longest request body, bytes.
@@ -196,11 +197,7 @@ pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 /// The socket broke.
 pub async fn serve(listener: TcpListener, web: Web) -> anyhow::Result<()> {
     let mut stop = web.stop.clone();
-    let stopped = async move {
-        if stop.wait_for(|&stop| stop).await.is_err() {
-            tracing::debug!("the service ended without a word");
-        }
-    };
-    let server = axum::serve(listener, router(web)).with_graceful_shutdown(stopped);
+    let end = async move { stopped(&mut stop).await };
+    let server = axum::serve(listener, router(web)).with_graceful_shutdown(end);
     server.await.context("the web server's socket")
 }

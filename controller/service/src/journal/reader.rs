@@ -52,11 +52,20 @@ impl Entry {
     /// The record that was written; `None` when nothing but time and belt travel moved, or its
     /// actions are of another version.
     pub fn record(&self) -> Option<Record> {
-        let quiet = matches!(&self.cause, Cause::Timeout | Cause::Event { event: Event::Belt { .. } });
+        let quiet = matches!(
+            &self.cause,
+            Cause::Timeout
+                | Cause::Event {
+                    event: Event::Belt { .. }
+                }
+        );
         if quiet && self.actions.is_empty() {
             return None;
         }
-        let actions = self.actions.iter().map(|action| serde_json::from_str(action).ok());
+        let actions = self
+            .actions
+            .iter()
+            .map(|action| serde_json::from_str(action).ok());
         Some(Record {
             at: self.at,
             wall: self.wall,

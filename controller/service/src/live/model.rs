@@ -413,6 +413,10 @@ impl Model {
         view.counts.clone_from(&self.counts);
         view.node_up = self.node_up;
         view.frames = self.frames.iter().cloned().collect();
+        let medians = self.cameras.iter().filter_map(|(id, camera)| {
+            Some((id.0, wire::milliseconds(camera.times.percentile(500)?)))
+        });
+        view.read_ms_p50 = medians.collect();
         view
     }
 

@@ -1,6 +1,6 @@
 //! An immutable view of the line for screens, and what changed since an earlier one.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -47,6 +47,8 @@ pub struct View {
     readings: VecDeque<(u64, Arc<RawValue>)>,
     /// Pictures, newest first.
     pub frames: Vec<Frame>,
+    /// Median time of reading a frame by camera, milliseconds.
+    pub read_ms_p50: BTreeMap<u8, f64>,
 }
 
 impl View {

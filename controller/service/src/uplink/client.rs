@@ -17,6 +17,7 @@ use super::{Counters, Publication, Topics};
 use crate::clock;
 use crate::engine::Commanded;
 use crate::journal::Origin;
+use crate::service::stopped;
 
 /// Messages handed to the client library at once.
 const HANDED_MAX: usize = 256;
@@ -79,7 +80,7 @@ pub async fn run(
     let options = options(&settings);
     let (client, eventloop) = AsyncClient::new(options, HANDED_MAX);
     let (packets, mut incoming) = mpsc::channel(PACKETS);
-    let connection = tokio::spawn(connect(eventloop, packets));
+    let connection = tokio::spawn(connect(eventloop, packets, stop.clone()));
     let mut uplink = Uplink {
         client,
         topics: settings.topics,
@@ -95,7 +96,7 @@ pub async fn run(
     loop {
         tokio::select! {
             biased;
-            _ = stop.wait_for(|&stop| stop) => break,
+            () = stopped(&mut stop) => break,
             Some(incoming) = incoming.recv() => uplink.incoming(incoming),
             Some(publication) = publications.recv() => uplink.keep(publication),
             _ = retry.tick() => {}
@@ -135,7 +136,11 @@ fn connection_state(state: &str) -> String {
 }
 
 /// Drives the client library and reconnects for ever, with pauses that grow.
-async fn connect(mut eventloop: EventLoop, packets: mpsc::Sender<Incoming>) {
+async fn connect(
+    mut eventloop: EventLoop,
+    packets: mpsc::Sender<Incoming>,
+    stop: watch::Receiver<bool>,
+) {
     let mut pause = PAUSE.0;
     loop {
         let incoming = match eventloop.poll().await {
@@ -144,6 +149,7 @@ async fn connect(mut eventloop: EventLoop, packets: mpsc::Sender<Incoming>) {
                 Incoming::Packet(Box::new(packet))
             }
             Ok(Event::Outgoing(_)) => continue,
+            Err(_) if *stop.borrow() => return,
             Err(error) => {
                 tracing::warn!(%error, "no connection to the MQTT broker");
                 tokio::time::interval_at(later(pause), pause).tick().await;

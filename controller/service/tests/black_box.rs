@@ -1,0 +1,294 @@
+//! The real service against the real simulated plant: two processes, sockets on loopback, a kill.
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    use std::net::TcpStream;
+    use std::path::{Path, PathBuf};
+    use std::process::{Child, Command, Output, Stdio};
+    use std::sync::mpsc::{Receiver, channel};
+    use std::time::Duration;
+
+    use serde_json::Value;
+
+    const BENCH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/bench");
+    const SORTLINE: &str = env!("CARGO_BIN_EXE_sortline");
+
+    /// Everything here is over long before; a machine that is slower than this fails the test.
+    const PATIENCE: Duration = Duration::from_secs(120);
+    /// Time between two looks.
+    const LOOK: Duration = Duration::from_millis(50);
+
+    /// Parcels of a run.
+    const PARCELS: u64 = 8;
+
+    const MANIFEST: &str = "\
+        code,country,postcode,city,service,weight_g,value,currency,goods,hs_code\n\
+        RR100000015DE,DE,10115,Berlin,standard,300,10,EUR,mug,691200\n\
+        RR100000029DE,FR,75001,Paris,standard,300,10,EUR,mug,691200\n";
+
+    /// A process that is killed when the test ends, and what it prints.
+    struct Process {
+        child: Child,
+        lines: Receiver<String>,
+    }
+
+    impl Process {
+        fn start(args: &[&str]) -> Self {
+            let mut command = Command::new(SORTLINE);
+            command.args(["--log", "warn,rumqttd=off"]).args(args);
+            let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+            let (sender, lines) = channel();
+            let stdout = BufReader::new(child.stdout.take().unwrap());
+            std::thread::spawn(move || {
+                let mut read = stdout.lines().map_while(Result::ok);
+                read.try_for_each(|line| sender.send(line))
+            });
+            Self { child, lines }
+        }
+
+        /// What follows `start` in a line still to come.
+        fn told(&self, start: &str) -> String {
+            loop {
+                let line = self.lines.recv_timeout(PATIENCE).expect(start);
+                if let Some(rest) = line.strip_prefix(start) {
+                    return rest.to_owned();
+                }
+            }
+        }
+
+        fn end(&mut self) -> i32 {
+            let pid = self.child.id().to_string();
+            assert!(
+                Command::new("kill")
+                    .args(["-TERM", &pid])
+                    .status()
+                    .unwrap()
+                    .success()
+            );
+            self.child.wait().unwrap().code().unwrap()
+        }
+    }
+
+    impl Drop for Process {
+        fn drop(&mut self) {
+            // It may have ended before.
+            drop(self.child.kill());
+            drop(self.child.wait());
+        }
+    }
+
+    /// A bench site with parcels in quick succession, and its data directory.
+    struct Site(PathBuf);
+
+    impl Site {
+        fn new(name: &str, node: &str) -> Self {
+            let folder = format!("{name}-{}", std::process::id());
+            let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
+            std::fs::create_dir_all(&path).unwrap();
+            let read = |file: &str| std::fs::read_to_string(Path::new(BENCH).join(file)).unwrap();
+            let plant = read("plant.toml").replace("= 900", "= 3600");
+            let site = read("site.toml").replace("127.0.0.1:5021", node);
+            for (file, text) in [
+                ("line.toml", read("line.toml")),
+                ("plan.toml", read("plan.toml")),
+                ("plant.toml", plant),
+                ("site.toml", site),
+                ("manifest.csv", MANIFEST.to_owned()),
+            ] {
+                std::fs::write(path.join(file), text).unwrap();
+            }
+            Self(path)
+        }
+
+        fn path(&self) -> &str {
+            self.0.to_str().unwrap()
+        }
+
+        fn data(&self) -> String {
+            self.0.join("data").to_str().unwrap().to_owned()
+        }
+
+        fn serve(&self) -> (Process, String) {
+            let http = ["--http", "127.0.0.1:0"];
+            let args = ["serve", "--config", self.path(), "--data", &self.data()];
+            let service = Process::start(&[&args[..], &http[..]].concat());
+            let address = service.told("dashboard at http://");
+            (service, address)
+        }
+    }
+
+    impl Drop for Site {
+        fn drop(&mut self) {
+            std::fs::remove_dir_all(&self.0).unwrap();
+        }
+    }
+
+    fn plant(site: &Site, modbus: &str) -> (Process, String) {
+        let parcels = PARCELS.to_string();
+        let (path, any) = (site.path(), "127.0.0.1:0");
+        let args = [
+            "plant",
+            "--config",
+            path,
+            "--modbus",
+            modbus,
+            "--cameras",
+            any,
+        ];
+        let process = Process::start(&[&args[..], &["--parcels", &parcels]].concat());
+        let node = process.told("modbus ");
+        let camera = process.told("cameras ");
+        let file = site.0.join("site.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let text = text.replace("http://127.0.0.1:5081/camera/0", &camera);
+        std::fs::write(file, text.replace("127.0.0.1:5021", &node)).unwrap();
+        (process, node)
+    }
+
+    fn get(address: &str, path: &str) -> String {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn rates(address: &str) -> Value {
+        let answer = get(address, "/api/v1/lines/bench/state");
+        let body = answer.split_once("\r\n\r\n").unwrap().1;
+        let state: Value = serde_json::from_str(body).unwrap();
+        state["rates"].clone()
+    }
+
+    /// Looks until `holds`, and gives what was seen then.
+    fn wait(process: &Process, address: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        let looks = PATIENCE.as_millis() / LOOK.as_millis();
+        for _ in 0..looks {
+            let seen = rates(address);
+            if holds(&seen) {
+                return seen;
+            }
+            // Nothing is printed: this is a pause that ends early when the process does.
+            drop(process.lines.recv_timeout(LOOK));
+        }
+        panic!("never held; last seen {}", rates(address));
+    }
+
+    fn ended(rates: &Value) -> u64 {
+        let outcomes = ["sorted", "rejected", "lost", "missort"];
+        outcomes
+            .iter()
+            .map(|outcome| rates[outcome].as_u64().unwrap_or(0))
+            .sum()
+    }
+
+    fn run(args: &[&str]) -> Output {
+        Command::new(SORTLINE).args(args).output().unwrap()
+    }
+
+    /// Every parcel of the journal has one outcome, and a replay is equal.
+    fn check_journal(site: &Site, parcels: u64) {
+        let csv = String::from_utf8(run(&["export", "csv", &site.data()]).stdout).unwrap();
+        let ids: Vec<&str> = csv
+            .lines()
+            .skip(1)
+            .filter_map(|row| row.split(',').next())
+            .collect();
+        let different: BTreeSet<&str> = ids.iter().copied().collect();
+        assert_eq!(
+            (ids.len() as u64, different.len() as u64),
+            (parcels, parcels),
+            "{csv}"
+        );
+        let replay = run(&["replay", &site.data()]);
+        let text = String::from_utf8_lossy(&replay.stdout).into_owned();
+        assert_eq!(replay.status.code(), Some(0), "{text}");
+    }
+
+    #[test]
+    fn two_processes_account_for_every_parcel() {
+        let site = Site::new("two", "127.0.0.1:5021");
+        let (plant, _) = plant(&site, "127.0.0.1:0");
+        let (mut service, address) = site.serve();
+        let truth: Value = serde_json::from_str(&("{".to_owned() + &plant.told("{"))).unwrap();
+        assert_eq!(truth["inducted"], PARCELS, "{truth}");
+        assert_eq!(truth["missort"], 0, "{truth}");
+        let seen = wait(&service, &address, |rates| ended(rates) >= PARCELS);
+        assert_eq!(seen["inducted"], PARCELS, "{seen}");
+        assert!(get(&address, "/metrics").contains("sortline_parcels_inducted_total"));
+        assert_eq!(service.end(), 0);
+        check_journal(&site, PARCELS);
+    }
+
+    #[test]
+    fn a_killed_service_accounts_for_every_parcel_once() {
+        let site = Site::new("killed", "127.0.0.1:5021");
+        let (plant, _) = plant(&site, "127.0.0.1:0");
+        let (mut service, address) = site.serve();
+        wait(&service, &address, |rates| {
+            rates["inducted"].as_u64() >= Some(3)
+        });
+        service.child.kill().unwrap();
+        service.child.wait().unwrap();
+        let (mut service, address) = site.serve();
+        let truth: Value = serde_json::from_str(&("{".to_owned() + &plant.told("{"))).unwrap();
+        assert_eq!(
+            (&truth["inducted"], &truth["missort"]),
+            (&PARCELS.into(), &0.into())
+        );
+        let seen = wait(&service, &address, |rates| {
+            rates["inducted"].as_u64() >= Some(PARCELS) && rates["on_belt"] == 0
+        });
+        let inducted = seen["inducted"].as_u64().unwrap();
+        assert_eq!(
+            (ended(&seen), &seen["missort"]),
+            (inducted, &0.into()),
+            "{seen}"
+        );
+        assert_eq!(service.end(), 0);
+        check_journal(&site, inducted);
+    }
+
+    #[test]
+    fn a_second_service_on_the_same_data_is_refused() {
+        let site = Site::new("second", "127.0.0.1:5021");
+        let (_service, _) = site.serve();
+        let (path, data) = (site.path(), site.data());
+        let args = [
+            "serve",
+            "--config",
+            path,
+            "--data",
+            &data,
+            "--http",
+            "127.0.0.1:0",
+        ];
+        let second = run(&args);
+        let text = String::from_utf8_lossy(&second.stderr).into_owned();
+        assert_eq!(second.status.code(), Some(1), "{text}");
+        assert!(text.contains("is in use by another process"), "{text}");
+    }
+
+    #[test]
+    fn a_taken_port_is_named_with_its_flag() {
+        let site = Site::new("port", "127.0.0.1:5021");
+        let (_service, address) = site.serve();
+        let data = site.0.join("other");
+        let args = [
+            "serve",
+            "--config",
+            site.path(),
+            "--data",
+            data.to_str().unwrap(),
+        ];
+        let second = run(&[&args[..], &["--http", &address]].concat());
+        let text = String::from_utf8_lossy(&second.stderr).into_owned();
+        assert_eq!(second.status.code(), Some(1), "{text}");
+        assert!(text.contains(&address) && text.contains("--http"), "{text}");
+    }
+}
