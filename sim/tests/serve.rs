@@ -7,6 +7,7 @@ mod tests {
     use std::time::Duration;
 
     use sortline_core::ChuteId;
+    use sortline_core::topology::LineConfig;
     use sortline_regmap as map;
     use sortline_sim::plant::PlantConfig;
     use sortline_sim::render::Shipment;
@@ -20,9 +21,12 @@ mod tests {
 
     fn options(parcels: u64) -> Options {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let line = include_str!("../../config/bench/line.toml");
+        let text = include_str!("../../config/bench/line.toml");
+        let mut line: LineConfig = toml::from_str(text).unwrap();
+        // Faster than a bench, so that nobody waits.
+        line.belt.speed_mm_per_s = 3_000;
         let mut config = PlantConfig::default();
-        config.feeder.parcels_per_hour = 3_000;
+        config.feeder.parcels_per_hour = 9_000;
         config.feeder.length_mm_max = 320;
         config.feeder.gap_mm_min = 300;
         let shipment = |i| Shipment {
@@ -33,7 +37,7 @@ mod tests {
             service: "standard".to_owned(),
         };
         Options {
-            line: toml::from_str(line).unwrap_or_else(|error| panic!("{error}")),
+            line,
             plant: config,
             manifest: (0..10).map(shipment).collect(),
             right: vec![BTreeSet::from([ChuteId(1)]); 10],
