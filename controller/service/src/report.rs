@@ -35,8 +35,8 @@ pub struct Report {
     pub faults_fired: BTreeMap<&'static str, u64>,
     /// Seconds since the belt was started.
     pub running_s: f64,
-    /// Parcels inducted per hour.
-    pub parcels_per_hour: u64,
+    /// New parcels per hour between the first and the last induction.
+    pub parcels_per_hour: f64,
     /// Share of the parcels that were read.
     pub read_rate: f64,
     /// From induction to the stroke command handed to the fieldbus, milliseconds.
@@ -81,7 +81,7 @@ impl Report {
             reject_causes: counts.reject_causes.clone(),
             faults_fired: truth.faults_fired.clone(),
             running_s: truth.running_s,
-            parcels_per_hour: truth.parcels_per_hour,
+            parcels_per_hour: model.per_hour(),
             read_rate: counts.read_rate(),
             stroke_ms: Percentiles {
                 p50: at(500),

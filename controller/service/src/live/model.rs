@@ -61,6 +61,8 @@ pub struct Model {
     target_per_hour: u32,
     plan: SortPlan,
     counts: Counts,
+    /// First and last new induction.
+    feeding: Option<(Timestamp, Timestamp)>,
     inducted: VecDeque<Timestamp>,
     tracks: BTreeMap<ParcelId, Track>,
     chutes: BTreeMap<ChuteId, ChuteLife>,
@@ -98,6 +100,7 @@ impl Model {
             target_per_hour,
             plan,
             counts: Counts::default(),
+            feeding: None,
             inducted: VecDeque::new(),
             tracks: BTreeMap::new(),
             chutes,
@@ -116,6 +119,20 @@ impl Model {
     /// Totals.
     pub const fn counts(&self) -> &Counts {
         &self.counts
+    }
+
+    /// New parcels per hour between the first and the last induction; 0 below two parcels.
+    pub fn per_hour(&self) -> f64 {
+        let Some((first, last)) = self.feeding else {
+            return 0.0;
+        };
+        let hours = last.duration_since(first).as_secs_f64() / 3_600.0;
+        let gaps = to_f64(self.counts.inducted.saturating_sub(1));
+        if hours > 0.0 {
+            (gaps / hours).round()
+        } else {
+            0.0
+        }
     }
 
     /// Parcels without an outcome.
@@ -262,6 +279,7 @@ impl Model {
 
     fn induct(&mut self, parcel: ParcelId, at: Timestamp) {
         self.counts.inducted += 1;
+        self.feeding = Some((self.feeding.map_or(at, |(first, _)| first), at));
         self.inducted.push_back(at);
         if self.tracks.len() >= PARCELS_MAX {
             self.tracks.pop_first();
