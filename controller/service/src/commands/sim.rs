@@ -1,6 +1,6 @@
 //! `sortline sim`: the line in virtual time, with faults, deterministic.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::process::ExitCode;
