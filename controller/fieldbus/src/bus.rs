@@ -78,10 +78,12 @@ impl Bus {
         let request = Request::ReadHoldingRegisters(address, count);
         // Byte count and data follow the function code.
         let bytes = FRAME + 1 + usize::from(count) * 2;
-        match self.call(request, bytes, statistics).await? {
-            Response::ReadHoldingRegisters(words) if words.len() == usize::from(count) => Ok(words),
-            _ => Err(BusError::Nonsense("reply of another length")),
+        if let Response::ReadHoldingRegisters(words) = self.call(request, bytes, statistics).await?
+            && words.len() == usize::from(count)
+        {
+            return Ok(words);
         }
+        Err(BusError::Nonsense("reply of another length"))
     }
 
     /// Writes holding registers in one request.
@@ -92,14 +94,14 @@ impl Bus {
         statistics: &mut Statistics,
     ) -> Result<(), BusError> {
         let request = Request::WriteMultipleRegisters(address, Cow::Borrowed(words));
-        match self.call(request, FRAME + 4, statistics).await? {
-            Response::WriteMultipleRegisters(echoed, count)
-                if echoed == address && usize::from(count) == words.len() =>
-            {
-                Ok(())
-            }
-            _ => Err(BusError::Nonsense("echo of another write")),
+        let reply = self.call(request, FRAME + 4, statistics).await?;
+        if let Response::WriteMultipleRegisters(echoed, count) = reply
+            && echoed == address
+            && usize::from(count) == words.len()
+        {
+            return Ok(());
         }
+        Err(BusError::Nonsense("echo of another write"))
     }
 
     async fn call(

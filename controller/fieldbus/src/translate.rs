@@ -155,7 +155,7 @@ pub fn event(event: &map::Event) -> Option<Event> {
 }
 
 /// Where a controller is in the node's event ring.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Feed {
     cursor: u32,
 }
@@ -279,26 +279,22 @@ mod tests {
         }
     }
 
+    fn check_event(kind: EventKind, detail: u16, value: u32, expected: Option<&Event>) {
+        let code = kind.code();
+        let found = map::Event {
+            seq: 9,
+            code,
+            device: 4,
+            detail,
+            at: 77,
+            value,
+        };
+        assert_eq!(event(&found).as_ref(), expected, "{kind:?}");
+    }
+
     #[test]
-    fn ring_events_become_core_events() {
-        let check = |kind: EventKind, detail: u16, value: u32, expected: Option<Event>| {
-            let found = map::Event {
-                seq: 9,
-                code: kind.code(),
-                device: 4,
-                detail,
-                at: 77,
-                value,
-            };
-            assert_eq!(event(&found), expected, "{kind:?}");
-        };
+    fn inputs_become_core_events() {
         let at = Ticks(77);
-        let stroke = |result| {
-            Some(Event::Stroke {
-                seq: Seq(5),
-                result,
-            })
-        };
         let eye = |edge| {
             Some(Event::Eye {
                 eye: EyeId(4),
@@ -306,46 +302,62 @@ mod tests {
                 at,
             })
         };
-        check(EventKind::EyeBlocked, 0, 0, eye(Edge::Blocked));
-        check(EventKind::EyeClear, 0, 0, eye(Edge::Clear));
-        check(
+        check_event(EventKind::EyeBlocked, 0, 0, eye(Edge::Blocked).as_ref());
+        check_event(EventKind::EyeClear, 0, 0, eye(Edge::Clear).as_ref());
+        check_event(
             EventKind::StopOpen,
             0,
             0,
-            Some(Event::Stop { active: true }),
+            Some(&Event::Stop { active: true }),
         );
-        check(
+        check_event(
             EventKind::StopClosed,
             0,
             0,
-            Some(Event::Stop { active: false }),
+            Some(&Event::Stop { active: false }),
         );
-        check(
-            EventKind::StrokeFired,
-            0,
-            5,
-            stroke(StrokeResult::Fired { at }),
-        );
-        check(
-            EventKind::StrokeDone,
-            0,
-            5,
-            stroke(StrokeResult::Done { at }),
-        );
-        check(EventKind::Withdrawn, 0, 5, stroke(StrokeResult::Withdrawn));
-        let late = StrokeResult::Refused {
-            refusal: core::Refusal::Late,
-        };
-        check(EventKind::Dropped, 1, 5, stroke(late));
-        check(EventKind::Dropped, 99, 5, None);
-        check(EventKind::StrokeFired, 0, 0x1_0005, None);
-        check(EventKind::NewEpoch, 1, 5, None);
         let triggered = Event::Triggered {
             camera: CameraId(4),
             trigger: TriggerId(70_000),
             at,
         };
-        check(EventKind::Triggered, 0, 70_000, Some(triggered));
+        check_event(EventKind::Triggered, 0, 70_000, Some(&triggered));
+    }
+
+    #[test]
+    fn results_become_core_events() {
+        let at = Ticks(77);
+        let stroke = |result| {
+            Some(Event::Stroke {
+                seq: Seq(5),
+                result,
+            })
+        };
+        check_event(
+            EventKind::StrokeFired,
+            0,
+            5,
+            stroke(StrokeResult::Fired { at }).as_ref(),
+        );
+        check_event(
+            EventKind::StrokeDone,
+            0,
+            5,
+            stroke(StrokeResult::Done { at }).as_ref(),
+        );
+        check_event(
+            EventKind::Withdrawn,
+            0,
+            5,
+            stroke(StrokeResult::Withdrawn).as_ref(),
+        );
+        let late = StrokeResult::Refused {
+            refusal: core::Refusal::Late,
+        };
+        check_event(EventKind::Dropped, 1, 5, stroke(late).as_ref());
+        check_event(EventKind::Dropped, 99, 5, None);
+        check_event(EventKind::StrokeFired, 0, 0x1_0005, None);
+        check_event(EventKind::NewEpoch, 1, 5, None);
         assert_eq!(
             event(&map::Event {
                 code: 200,

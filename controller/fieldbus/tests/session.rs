@@ -135,25 +135,36 @@ impl Rig {
     }
 
     async fn up(&mut self) -> (Epoch, Ticks, bool) {
-        self.find(|event| match event {
-            Event::NodeUp { epoch, at, gap } => Some((*epoch, *at, *gap)),
-            _ => None,
+        self.find(|event| {
+            if let Event::NodeUp { epoch, at, gap } = event {
+                Some((*epoch, *at, *gap))
+            } else {
+                None
+            }
         })
         .await
     }
 
     async fn down(&mut self) -> NodeFault {
-        self.find(|event| match event {
-            Event::NodeDown { fault } => Some(*fault),
-            _ => None,
+        self.find(|event| {
+            if let Event::NodeDown { fault } = event {
+                Some(*fault)
+            } else {
+                None
+            }
         })
         .await
     }
 
     async fn result(&mut self, wanted: u16) -> StrokeResult {
-        self.find(|event| match event {
-            Event::Stroke { seq, result } if seq.0 == wanted => Some(*result),
-            _ => None,
+        self.find(|event| {
+            if let Event::Stroke { seq, result } = event
+                && seq.0 == wanted
+            {
+                Some(*result)
+            } else {
+                None
+            }
         })
         .await
     }
@@ -184,9 +195,12 @@ async fn stroke_and_trigger_end_to_end() {
     };
     rig.commands.send(trigger).await.unwrap();
     let given = rig
-        .find(|event| match event {
-            Event::Triggered { trigger, at, .. } => Some((*trigger, *at)),
-            _ => None,
+        .find(|event| {
+            if let Event::Triggered { trigger, at, .. } = event {
+                Some((*trigger, *at))
+            } else {
+                None
+            }
         })
         .await;
     assert_eq!(given, (TriggerId(70_000), fire_at.offset(-100)));
@@ -223,9 +237,12 @@ async fn edges_come_once_and_in_order() {
         let blocked = round % 2 == 0;
         rig.inputs.eye.store(blocked, Ordering::SeqCst);
         let (eye, edge, at) = rig
-            .find(|event| match event {
-                Event::Eye { eye, edge, at } => Some((*eye, *edge, *at)),
-                _ => None,
+            .find(|event| {
+                if let Event::Eye { eye, edge, at } = event {
+                    Some((*eye, *edge, *at))
+                } else {
+                    None
+                }
             })
             .await;
         assert_eq!((eye, edge == Edge::Blocked), (EyeId(0), blocked));
@@ -263,19 +280,19 @@ async fn persisted_cursor_goes_on_without_gap() {
     };
     let session = tokio::spawn(run(again, inbox, outbox));
     let mut rig = Rig {
+        session,
         commands,
         events,
-        session,
         ..rig
     };
     let edge = rig
-        .find(|event| match event {
-            Event::Eye { edge, .. } => Some(*edge),
-            Event::NodeUp { gap, .. } => {
-                assert!(!gap);
+        .find(|event| {
+            assert!(!matches!(event, Event::NodeUp { gap: true, .. }));
+            if let Event::Eye { edge, .. } = event {
+                Some(*edge)
+            } else {
                 None
             }
-            _ => None,
         })
         .await;
     assert_eq!(edge, Edge::Clear);
@@ -286,9 +303,12 @@ async fn stop_is_told_and_a_new_epoch_follows_it() {
     let mut rig = start(|_| {}).await;
     let (before, _, _) = rig.up().await;
     rig.inputs.stop.store(true, Ordering::SeqCst);
-    let stop = |event: &Event| match event {
-        Event::Stop { active } => Some(*active),
-        _ => None,
+    let stop = |event: &Event| {
+        if let Event::Stop { active } = event {
+            Some(*active)
+        } else {
+            None
+        }
     };
     assert!(rig.find(stop).await);
     rig.inputs.stop.store(false, Ordering::SeqCst);

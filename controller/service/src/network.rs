@@ -446,9 +446,9 @@ mod tests {
             ),
             (
                 "services.csv",
-                ",0.128,",
-                ",-0.128,",
-                "services.csv:2: price_per_kg: found `-0.128`, allowed: a decimal from 0",
+                ",45,22000,",
+                ",45,-1,",
+                "services.csv:2: capacity_kg: found `-1`, allowed: a whole number from 1",
             ),
             (
                 "customs.csv",
