@@ -97,6 +97,7 @@ impl Link {
         let oldest = rings.next.wrapping_sub(rings.held.into());
         let mut feed = self
             .feed
+            .take()
             .unwrap_or_else(|| Feed::resume(Some(oldest), rings).0);
         let lost = feed.skip_lost(rings);
         let mut page = [0; map::READ_MAX as usize];
