@@ -6,11 +6,13 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
-use sortline_core::{Outcome, ParcelId, Step};
+use serde_json::{Map, Value};
+use sortline_core::{Outcome, ParcelId};
 
 use super::Web;
 use super::api::{json_text, problem};
-use crate::journal::{JournalError, OutcomeRow, Reader, StepRow};
+use crate::journal::{JournalError, OutcomeRow, Reader};
+use crate::live::step_json;
 
 /// Rows answered at most, and when nothing is asked for.
 const LIMIT: (u32, u32) = (1_000, 100);
@@ -35,17 +37,10 @@ struct Ended {
 }
 
 #[derive(Serialize)]
-struct Stepped {
-    at: String,
-    #[serde(flatten)]
-    step: Step,
-}
-
-#[derive(Serialize)]
 struct Life {
     id: ParcelId,
     outcome: Option<Ended>,
-    steps: Vec<Stepped>,
+    steps: Vec<Map<String, Value>>,
 }
 
 impl From<OutcomeRow> for Ended {
@@ -54,15 +49,6 @@ impl From<OutcomeRow> for Ended {
             parcel: row.parcel,
             at: format!("{:.3}", row.wall),
             outcome: row.outcome,
-        }
-    }
-}
-
-impl From<StepRow> for Stepped {
-    fn from(row: StepRow) -> Self {
-        Self {
-            at: format!("{:.3}", row.wall),
-            step: row.step,
         }
     }
 }
@@ -125,7 +111,10 @@ fn life(reader: &Reader, id: ParcelId, whole: bool) -> Result<Life, JournalError
     Ok(Life {
         id,
         outcome,
-        steps: steps.into_iter().map(Stepped::from).collect(),
+        steps: steps
+            .iter()
+            .map(|row| step_json(row.wall, &row.step))
+            .collect(),
     })
 }
 

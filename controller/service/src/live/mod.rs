@@ -4,13 +4,16 @@
 //! reader skips views and holds up nobody.
 
 mod alarms;
+mod counts;
 mod model;
 mod view;
 mod wire;
 
+pub use counts::Counts;
+pub use model::Model;
 pub(crate) use model::frame;
-pub use model::{Counts, Model};
 pub use view::{Frame, View};
+pub(crate) use wire::step as step_json;
 
 use std::sync::Arc;
 use std::time::Duration;

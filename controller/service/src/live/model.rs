@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use sortline_core::topology::LineConfig;
 use sortline_core::{
-    Action, AlarmChange, CameraId, ChuteId, ChuteState, Destination, Event, NoRead,
-    OperatorCommand, Outcome, ParcelId, Reading, RejectCause, SortPlan, Step, TriggerId,
+    Action, AlarmChange, CameraId, ChuteId, ChuteState, Destination, Event, OperatorCommand,
+    Outcome, ParcelId, Reading, SortPlan, Step, TriggerId,
 };
 
 use super::Shot;
 use super::alarms::{self, Alarm};
+use super::counts::{Counts, cause_name, to_f64};
 use super::view::{Frame, View};
 use super::wire;
 use crate::engine::Picture;
@@ -33,56 +33,6 @@ const SHOTS_MAX: usize = 32;
 
 /// Parcels followed at once; far more than fit on a line.
 const PARCELS_MAX: usize = 4_096;
-
-/// Totals since the journal began.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
-    /// Parcels inducted for the first time.
-    pub inducted: u64,
-    /// Outcomes sorted.
-    pub sorted: u64,
-    /// Outcomes rejected.
-    pub rejected: u64,
-    /// Outcomes lost.
-    pub lost: u64,
-    /// Outcomes missort.
-    pub missort: u64,
-    /// Laps taken.
-    pub recirculations: u64,
-    /// Parcels that ended without any frame having been read.
-    pub no_read: u64,
-    /// Rejected by cause.
-    pub reject_causes: BTreeMap<String, u64>,
-    /// Strokes commanded, fired, and withheld or refused.
-    pub strokes_commanded: u64,
-    /// Strokes executed.
-    pub strokes_fired: u64,
-    /// Strokes withheld or refused.
-    pub strokes_aborted: u64,
-    /// Readings that came after the commit position.
-    pub late_readings: u64,
-}
-
-impl Counts {
-    /// Parcels that have an outcome.
-    pub fn ended(&self) -> u64 {
-        self.sorted + self.rejected + self.lost + self.missort
-    }
-
-    /// Share of the parcels ended of which a frame was read; 1 before the first.
-    pub fn read_rate(&self) -> f64 {
-        let ended = to_f64(self.ended());
-        if ended > 0.0 {
-            1.0 - to_f64(self.no_read) / ended
-        } else {
-            1.0
-        }
-    }
-}
-
-fn to_f64(count: u64) -> f64 {
-    u32::try_from(count).map_or(f64::INFINITY, f64::from)
-}
 
 #[derive(Clone, Debug, Default)]
 struct Track {
@@ -497,20 +447,6 @@ impl Model {
             })
             .collect()
     }
-}
-
-/// Name of a cause as in the simulator's report: without the reason of a no-read.
-fn cause_name(cause: RejectCause) -> String {
-    if let RejectCause::NoRead { reason } = cause {
-        let name = if reason == NoRead::NoFrame {
-            "no_frame"
-        } else {
-            "no_read"
-        };
-        return name.to_owned();
-    }
-    let json = serde_json::to_string(&cause).unwrap_or_default();
-    json.trim_matches('"').to_owned()
 }
 
 /// A picture of the frame with this id, if it is still kept.

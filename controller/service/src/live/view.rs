@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use super::model::Counts;
+use super::counts::Counts;
 
 /// Readings kept for screens.
 pub(super) const READINGS: usize = 20;

@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use sortline_core::topology::ChuteKind;
 use sortline_core::{
-    CameraId, ChuteId, ChuteState, Code, Destination, NoRead, ParcelId, ParcelView, SortPlan,
+    CameraId, ChuteId, ChuteState, Code, Destination, NoRead, ParcelId, ParcelView, SortPlan, Step,
 };
 
-use super::model::Counts;
+use super::counts::Counts;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Line<'a> {
@@ -116,6 +117,27 @@ pub(super) fn parcels(views: &[ParcelView]) -> Vec<Parcel> {
     views.iter().map(parcel).collect()
 }
 
+/// A step with its wall time as one JSON object: `{"at", "step", …}`. Its encoder count, where it
+/// has one, is `ticks`.
+pub(crate) fn step(at: Timestamp, step: &Step) -> Map<String, Value> {
+    let mut members = Map::from_iter([("at".to_owned(), format!("{at:.3}").into())]);
+    if let Ok(Value::Object(of_step)) = serde_json::to_value(step) {
+        let rename = |name: String| {
+            if name == "at" {
+                "ticks".to_owned()
+            } else {
+                name
+            }
+        };
+        members.extend(
+            of_step
+                .into_iter()
+                .map(|(name, value)| (rename(name), value)),
+        );
+    }
+    members
+}
+
 /// Names of the rules that send parcels to a chute.
 pub(super) fn serves(plan: &SortPlan, chute: ChuteId) -> String {
     let rules = plan
@@ -139,4 +161,25 @@ pub(super) fn short(destination: &Destination) -> String {
 pub(super) fn milliseconds(micros: u64) -> f64 {
     let tenths = u32::try_from(micros / 100).unwrap_or(u32::MAX);
     f64::from(tenths) / 10.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sortline_core::{EyeId, Ticks};
+
+    #[test]
+    fn a_step_has_wall_time_and_count_apart() {
+        let seen = Step::Seen {
+            eye: EyeId(2),
+            at: Ticks(77),
+            error_ticks: -3,
+        };
+        let json = Value::from(step(Timestamp::UNIX_EPOCH, &seen));
+        let expected = serde_json::json!({
+            "at": "1970-01-01T00:00:00.000Z", "step": "seen", "eye": 2, "ticks": 77,
+            "error_ticks": -3,
+        });
+        assert_eq!(json, expected);
+    }
 }

@@ -151,7 +151,10 @@ async fn connect(
             Ok(Event::Outgoing(_)) => continue,
             Err(_) if *stop.borrow() => return,
             Err(error) => {
-                tracing::warn!(%error, "no connection to the MQTT broker");
+                // The embedded broker may still be starting at the first attempt.
+                if pause > PAUSE.0 {
+                    tracing::warn!(%error, "no connection to the MQTT broker");
+                }
                 tokio::time::interval_at(later(pause), pause).tick().await;
                 pause = pause.saturating_mul(2).min(PAUSE.1);
                 Incoming::Lost

@@ -6,6 +6,7 @@ use sortline_core::{ChuteId, ChuteState, ParcelId, Step};
 use tokio::sync::mpsc;
 
 use super::Topics;
+use crate::live::step_json;
 
 /// A message to publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,14 +25,6 @@ pub struct Publication {
 #[derive(Debug)]
 pub struct Outbox {
     to: Option<(Topics, mpsc::Sender<Publication>)>,
-}
-
-#[derive(Serialize)]
-struct ParcelEvent<'a> {
-    at: String,
-    parcel: ParcelId,
-    #[serde(flatten)]
-    step: &'a Step,
 }
 
 #[derive(Serialize)]
@@ -61,15 +54,19 @@ impl Outbox {
 
     /// A step of a parcel.
     pub fn parcel(&mut self, parcel: ParcelId, step: &Step, at: Timestamp) {
-        let event = ParcelEvent {
-            at: format!("{at:.3}"),
-            parcel,
-            step,
-        };
-        self.put_json(
-            |topics| topics.parcel(parcel),
-            &event,
-            matches!(step, Step::Ended { .. }),
+        let Some((topics, to)) = &self.to else { return };
+        let mut event = step_json(at, step);
+        event.insert("parcel".to_owned(), parcel.0.into());
+        let payload = serde_json::Value::from(event).to_string();
+        let outcome = matches!(step, Step::Ended { .. });
+        send(
+            to,
+            Publication {
+                topic: topics.parcel(parcel),
+                payload,
+                retain: false,
+                outcome,
+            },
         );
     }
 
@@ -93,25 +90,6 @@ impl Outbox {
     /// An alarm that went.
     pub fn alarm_cleared(&mut self, id: &str) {
         self.put(|topics| topics.alarm(id), String::new(), true);
-    }
-
-    fn put_json(
-        &mut self,
-        topic: impl FnOnce(&Topics) -> String,
-        event: &impl Serialize,
-        outcome: bool,
-    ) {
-        let Some((topics, to)) = &self.to else { return };
-        let payload = serde_json::to_string(event).unwrap_or_default();
-        send(
-            to,
-            Publication {
-                topic: topic(topics),
-                payload,
-                retain: false,
-                outcome,
-            },
-        );
     }
 
     fn put(&mut self, topic: impl FnOnce(&Topics) -> String, payload: String, retain: bool) {
