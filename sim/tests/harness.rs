@@ -66,3 +66,20 @@ fn each_fault_fires_and_misroutes_nothing() {
         );
     }
 }
+
+#[test]
+fn runs_that_once_failed_do_not_fail_again() {
+    let scenario = Scenario::load(&file("field.toml")).unwrap();
+    let kept = include_str!("../seeds/field.txt");
+    let mut runs = 0;
+    for line in kept.lines().filter(|line| !line.starts_with('#')) {
+        let mut words = line.split_whitespace().map(str::parse);
+        let (Some(Ok(seed)), Some(Ok(parcels))) = (words.next(), words.next()) else {
+            panic!("no seed and number of parcels in `{line}`");
+        };
+        let report = quietly(&scenario, seed, parcels);
+        assert_eq!((report.missort, report.violations), (0, vec![]), "{line}");
+        runs += 1;
+    }
+    assert!(runs > 0, "no run is kept");
+}

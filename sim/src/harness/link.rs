@@ -1,10 +1,8 @@
 //! The controller's session with the field node, over the register contract but without a network:
 //! arm, heartbeat, poll, events, commands and their answers.
 
-use sortline_core::{
-    CameraId, Command, Edge, Epoch, Event, EyeId, NodeFault, Refusal, Seq, StrokeResult, Ticks,
-    TriggerId,
-};
+use sortline_core::{Command, Epoch, Event, NodeFault, Seq, StrokeResult, Ticks};
+use sortline_fieldbus::translate::{self, Feed};
 use sortline_logic::Node;
 use sortline_regmap as map;
 
@@ -16,8 +14,8 @@ const WATCHDOG_MS: u16 = 100;
 /// The session.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Link {
-    /// Next event to read; `None` before the first connection.
-    cursor: Option<u32>,
+    /// Place in the event ring; `None` before the first connection.
+    feed: Option<Feed>,
     /// The epoch the core was told; `None` while the node is not usable.
     epoch: Option<u16>,
     counter: u16,
@@ -92,53 +90,50 @@ impl Link {
         self.counter = 0;
     }
 
-    /// Reads what the ring holds from the cursor on. True when events were lost.
+    /// Reads what the ring holds from the last event on. True when events were lost.
     fn read_events(&mut self, node: &Node, status: &map::Status, events: &mut Vec<Event>) -> bool {
-        let next = status.rings.next;
-        let oldest = next.wrapping_sub(status.rings.held.into());
-        let cursor = self.cursor.unwrap_or(oldest);
-        let lost = next.wrapping_sub(cursor) > u32::from(status.rings.held);
-        let mut at = if lost { oldest } else { cursor };
+        let rings = status.rings;
+        // A fresh session begins at the oldest event held: nothing that was seen is left out.
+        let oldest = rings.next.wrapping_sub(rings.held.into());
+        let mut feed = self
+            .feed
+            .take()
+            .unwrap_or_else(|| Feed::resume(Some(oldest), rings).0);
+        let lost = feed.skip_lost(rings);
         let mut page = [0; map::READ_MAX as usize];
-        while let Some((address, count)) = map::event_page(at, next.wrapping_sub(at)) {
-            let words = usize::from(count) * map::EVENT_WORDS;
-            let Some(page) = page.get_mut(..words) else {
+        while let Some((address, words)) = feed.next_read(rings) {
+            let Some(page) = page.get_mut(..usize::from(words)) else {
                 break;
             };
             if node.read(address, page).is_err() {
                 break;
             }
-            let (slots, _) = page.as_chunks::<{ map::EVENT_WORDS }>();
-            events.extend(slots.iter().filter_map(|s| decode(&map::Event::decode(s))));
-            at = at.wrapping_add(count.into());
+            let Ok(found) = feed.decode(page) else { break };
+            for event in found {
+                events.extend(translate::event(&event));
+                feed.advance();
+            }
         }
-        self.cursor = Some(at);
+        self.feed = Some(feed);
         lost
     }
 }
 
 /// Writes a command and reads its answer.
 pub(crate) fn send(node: &mut Node, command: &Command, events: &mut Vec<Event>) {
-    let (seq, words) = encode(command);
-    let written = node.write(map::COMMAND.start, &words.encode());
+    let (address, words) = translate::command_words(command);
+    let Seq(seq) = translate::seq(command);
+    let written = node.write(address, &words);
     let mut answer = [0; map::ACK_WORDS];
     let read = node.read(map::ack_address(seq), &mut answer);
     let ack = map::Ack::decode(answer).filter(|ack| ack.seq == seq);
-    let result = match (written, read, ack) {
-        (Ok(()), Ok(()), Some(ack)) => match ack.result {
-            map::AckCode::Accepted => StrokeResult::Accepted,
-            map::AckCode::Refused(refusal) => StrokeResult::Refused {
-                refusal: refusal_of(refusal),
-            },
-            // These come as events, with their own counts.
-            map::AckCode::Fired | map::AckCode::Done | map::AckCode::Withdrawn => return,
-        },
-        _ => StrokeResult::Unknown,
-    };
-    events.push(Event::Stroke {
-        seq: Seq(seq),
-        result,
-    });
+    match (written, read, ack) {
+        (Ok(()), Ok(()), Some(ack)) => events.extend(translate::answer(command, ack.result)),
+        _ => events.push(Event::Stroke {
+            seq: Seq(seq),
+            result: StrokeResult::Unknown,
+        }),
+    }
 }
 
 fn control(node: &mut Node, request: map::ControlRequest) {
@@ -151,116 +146,9 @@ fn control(node: &mut Node, request: map::ControlRequest) {
     debug_assert!(written.is_ok());
 }
 
-fn encode(command: &Command) -> (u16, map::Command) {
-    let none = map::Command {
-        kind: map::CommandKind::Withdraw,
-        seq: 0,
-        epoch: 0,
-        device: 0,
-        at: 0,
-        hold: 0,
-        hold_ms_max: 0,
-        number: 0,
-    };
-    let words = match *command {
-        Command::Stroke {
-            seq,
-            epoch,
-            diverter,
-            fire_at,
-            hold,
-            hold_ms_max,
-        } => map::Command {
-            kind: map::CommandKind::Stroke,
-            seq: seq.0,
-            epoch: epoch.0,
-            device: diverter.0,
-            at: fire_at.0,
-            hold,
-            hold_ms_max,
-            number: 0,
-        },
-        Command::Trigger {
-            seq,
-            epoch,
-            camera,
-            trigger,
-            at,
-        } => map::Command {
-            kind: map::CommandKind::Trigger,
-            seq: seq.0,
-            epoch: epoch.0,
-            device: camera.0,
-            at: at.0,
-            number: trigger.0,
-            ..none
-        },
-        Command::Withdraw { seq, epoch, stroke } => map::Command {
-            seq: seq.0,
-            epoch: epoch.0,
-            number: stroke.0.into(),
-            ..none
-        },
-    };
-    (words.seq, words)
-}
-
-fn decode(event: &map::Event) -> Option<Event> {
-    let at = Ticks(event.at);
-    let number = u16::try_from(event.value).unwrap_or(0);
-    let stroke = |result| {
-        Some(Event::Stroke {
-            seq: Seq(number),
-            result,
-        })
-    };
-    let eye = |edge| {
-        Some(Event::Eye {
-            eye: EyeId(event.device),
-            edge,
-            at,
-        })
-    };
-    match event.kind()? {
-        map::EventKind::EyeBlocked => eye(Edge::Blocked),
-        map::EventKind::EyeClear => eye(Edge::Clear),
-        map::EventKind::Triggered => Some(Event::Triggered {
-            camera: CameraId(event.device),
-            trigger: TriggerId(event.value),
-            at,
-        }),
-        map::EventKind::StopOpen => Some(Event::Stop { active: true }),
-        map::EventKind::StopClosed => Some(Event::Stop { active: false }),
-        map::EventKind::StrokeFired => stroke(StrokeResult::Fired { at }),
-        map::EventKind::StrokeDone => stroke(StrokeResult::Done { at }),
-        map::EventKind::Dropped => {
-            let refusal =
-                map::Refusal::from_code(event.detail).map_or(Refusal::Unknown, refusal_of);
-            stroke(StrokeResult::Refused { refusal })
-        }
-        map::EventKind::Withdrawn => stroke(StrokeResult::Withdrawn),
-        map::EventKind::JamLatched | map::EventKind::JamReset | map::EventKind::NewEpoch => None,
-    }
-}
-
-const fn refusal_of(refusal: map::Refusal) -> Refusal {
-    match refusal {
-        map::Refusal::Late => Refusal::Late,
-        map::Refusal::TooFar => Refusal::TooFar,
-        map::Refusal::Unknown => Refusal::Unknown,
-        map::Refusal::Overlap => Refusal::Overlap,
-        map::Refusal::Opposite => Refusal::Opposite,
-        map::Refusal::TooLong => Refusal::TooLong,
-        map::Refusal::QueueFull => Refusal::QueueFull,
-        map::Refusal::Stopped => Refusal::Stopped,
-        map::Refusal::StaleEpoch => Refusal::StaleEpoch,
-        map::Refusal::Checksum => Refusal::Checksum,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use sortline_core::DiverterId;
+    use sortline_core::{DiverterId, Refusal};
 
     use super::*;
     use crate::plant::node_limits;

@@ -3,3 +3,4 @@
 pub mod cameras;
 mod identity;
 pub mod plant;
+mod truth;

@@ -139,16 +139,41 @@ fn symbol(barcode: &zxingcpp::Barcode) -> Option<Symbol> {
     (certain || plausible(&symbol)).then_some(symbol)
 }
 
-/// The content. The library hands text over with a terminating zero, so content that holds a zero
-/// is taken from its bytes instead.
+/// The content. The library hands text over with a terminating zero, and none where it knows no
+/// character set, so then it is taken from the bytes instead.
 fn text(barcode: &zxingcpp::Barcode) -> String {
-    let bytes = barcode.bytes();
-    if bytes.contains(&0) {
+    let (bytes, text) = (barcode.bytes(), barcode.text());
+    if bytes.contains(&0) || text.is_empty() {
         return String::from_utf8(bytes)
             .unwrap_or_else(|error| error.as_bytes().iter().copied().map(char::from).collect());
     }
-    barcode.text()
+    text
 }
+
+/// Symbologies and their names in the contract. QR codes and retail codes are told apart further.
+const NAMES: [(BarcodeFormat, SymbolFormat); 11] = [
+    (BarcodeFormat::Code128, SymbolFormat::Code128),
+    (BarcodeFormat::Code39, SymbolFormat::Code39),
+    (BarcodeFormat::Code93, SymbolFormat::Code93),
+    (BarcodeFormat::Codabar, SymbolFormat::Codabar),
+    (BarcodeFormat::ITF, SymbolFormat::Itf),
+    (BarcodeFormat::DataBar, SymbolFormat::DataBar),
+    (BarcodeFormat::DataMatrix, SymbolFormat::DataMatrix),
+    (BarcodeFormat::PDF417, SymbolFormat::PDF417),
+    (BarcodeFormat::Aztec, SymbolFormat::Aztec),
+    (BarcodeFormat::MaxiCode, SymbolFormat::MaxiCode),
+    (BarcodeFormat::QRCode, SymbolFormat::QRCode),
+];
+
+/// Variants of retail codes, and the small QR code.
+const VARIANTS: [(BarcodeFormat, SymbolFormat); 6] = [
+    (BarcodeFormat::EAN13, SymbolFormat::EAN13),
+    (BarcodeFormat::ISBN, SymbolFormat::EAN13),
+    (BarcodeFormat::EAN8, SymbolFormat::EAN8),
+    (BarcodeFormat::UPCA, SymbolFormat::Upca),
+    (BarcodeFormat::UPCE, SymbolFormat::Upce),
+    (BarcodeFormat::MicroQRCode, SymbolFormat::MicroQRCode),
+];
 
 /// The contract's name of a symbology; `None` for those outside it.
 ///
@@ -156,35 +181,23 @@ fn text(barcode: &zxingcpp::Barcode) -> String {
 /// 32, ITF-14), and asking for one of those would abort. Its list of symbologies is complete, so the
 /// variant is asked only where all variants are listed.
 fn format(barcode: &zxingcpp::Barcode) -> Option<SymbolFormat> {
-    match barcode.symbology() {
-        BarcodeFormat::Code128 => Some(SymbolFormat::Code128),
-        BarcodeFormat::Code39 => Some(SymbolFormat::Code39),
-        BarcodeFormat::Code93 => Some(SymbolFormat::Code93),
-        BarcodeFormat::Codabar => Some(SymbolFormat::Codabar),
-        BarcodeFormat::ITF => Some(SymbolFormat::Itf),
-        BarcodeFormat::DataBar => Some(SymbolFormat::DataBar),
-        BarcodeFormat::DataMatrix => Some(SymbolFormat::DataMatrix),
-        BarcodeFormat::PDF417 => Some(SymbolFormat::PDF417),
-        BarcodeFormat::Aztec => Some(SymbolFormat::Aztec),
-        BarcodeFormat::MaxiCode => Some(SymbolFormat::MaxiCode),
-        BarcodeFormat::EANUPC => retail(barcode.format()),
-        BarcodeFormat::QRCode => match barcode.format() {
-            BarcodeFormat::MicroQRCode => Some(SymbolFormat::MicroQRCode),
-            BarcodeFormat::RMQRCode => None,
-            _ => Some(SymbolFormat::QRCode),
-        },
-        _ => None,
+    let named = |names: &[(BarcodeFormat, SymbolFormat)], wanted| {
+        names
+            .iter()
+            .find(|name| name.0 == wanted)
+            .map(|name| name.1)
+    };
+    let symbology = barcode.symbology();
+    if symbology == BarcodeFormat::EANUPC {
+        return named(&VARIANTS, barcode.format());
     }
-}
-
-fn retail(variant: BarcodeFormat) -> Option<SymbolFormat> {
-    match variant {
-        BarcodeFormat::EAN13 | BarcodeFormat::ISBN => Some(SymbolFormat::EAN13),
-        BarcodeFormat::EAN8 => Some(SymbolFormat::EAN8),
-        BarcodeFormat::UPCA => Some(SymbolFormat::Upca),
-        BarcodeFormat::UPCE => Some(SymbolFormat::Upce),
-        _ => None,
+    if symbology == BarcodeFormat::QRCode {
+        let variant = barcode.format();
+        let other = variant == BarcodeFormat::RMQRCode;
+        let plain = (!other).then_some(SymbolFormat::QRCode);
+        return named(&VARIANTS, variant).or(plain);
     }
+    named(&NAMES, symbology)
 }
 
 /// Adds the symbols not yet known: another text, or the same text in another place.

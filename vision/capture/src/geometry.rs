@@ -18,20 +18,17 @@ use crate::{CaptureError, Grey};
 pub(crate) struct View {
     /// The picture.
     pub(crate) grey: Grey,
-    /// Row-major 2 × 3 matrix from the view's pixels to the frame's.
-    back: [f64; 6],
+    /// From the view's pixels to the frame's: the rows of a matrix of 2 × 3.
+    back: [[f64; 3]; 2],
 }
 
 impl View {
     /// Maps corners found in the view to the frame.
     pub(crate) fn corners(&self, corners: Corners) -> Corners {
-        let [a, b, c, d, e, f] = self.back;
         corners.map(|[x, y]| {
-            let (x, y) = (f64::from(x), f64::from(y));
-            [
-                (a * x + b * y + c).round() as i32,
-                (d * x + e * y + f).round() as i32,
-            ]
+            let at = [f64::from(x), f64::from(y)];
+            self.back
+                .map(|row| (row[0] * at[0] + row[1] * at[1] + row[2]).round() as i32)
         })
     }
 }
@@ -67,11 +64,15 @@ impl View {
     }
 
     /// Where a point of the frame lies in the view.
-    fn forward(&self, [x, y]: [i32; 2]) -> [f64; 2] {
-        let [a, b, c, d, e, f] = self.back;
-        let (x, y) = (f64::from(x) - c, f64::from(y) - f);
-        let determinant = a * e - b * d;
-        [(e * x - b * y) / determinant, (a * y - d * x) / determinant]
+    fn forward(&self, point: [i32; 2]) -> [f64; 2] {
+        let [first, second] = self.back;
+        let dx = f64::from(point[0]) - first[2];
+        let dy = f64::from(point[1]) - second[2];
+        let determinant = first[0] * second[1] - first[1] * second[0];
+        [
+            (second[1] * dx - first[1] * dy) / determinant,
+            (first[0] * dy - second[0] * dx) / determinant,
+        ]
     }
 }
 
@@ -96,18 +97,22 @@ pub(crate) fn turned(grey: &Grey, degrees: f64, scale: f64) -> Result<View, Capt
     let (sin, cos) = degrees.to_radians().sin_cos();
     let new_width = (scale * (width * cos.abs() + height * sin.abs())).ceil();
     let new_height = (scale * (width * sin.abs() + height * cos.abs())).ceil();
-    // From the view's pixel to the frame's: about the two middles.
-    let (a, b) = (cos / scale, -sin / scale);
+    // About the two middles.
+    let (along, across) = (cos / scale, sin / scale);
     let back = [
-        a,
-        b,
-        width / 2.0 - a * new_width / 2.0 - b * new_height / 2.0,
-        -b,
-        a,
-        height / 2.0 + b * new_width / 2.0 - a * new_height / 2.0,
+        [
+            along,
+            -across,
+            width / 2.0 - along * new_width / 2.0 + across * new_height / 2.0,
+        ],
+        [
+            across,
+            along,
+            height / 2.0 - across * new_width / 2.0 - along * new_height / 2.0,
+        ],
     ];
     let source = mat(grey)?;
-    let matrix = Mat::from_slice_2d(&[[back[0], back[1], back[2]], [back[3], back[4], back[5]]])?;
+    let matrix = Mat::from_slice_2d(&back)?;
     let mut out = Mat::default();
     let flags = imgproc::INTER_LINEAR | imgproc::WARP_INVERSE_MAP;
     let size = Size::new(new_width as i32, new_height as i32);
@@ -138,7 +143,7 @@ pub(crate) fn scaled(grey: &Grey, factor: f64) -> Result<View, CaptureError> {
     let grey = grey_of(&out)?;
     Ok(View {
         grey,
-        back: [1.0 / factor, 0.0, 0.0, 0.0, 1.0 / factor, 0.0],
+        back: [[1.0 / factor, 0.0, 0.0], [0.0, 1.0 / factor, 0.0]],
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sortline_read::{Evidence, FrameResult, NoRead, Policy, fuse};
+use sortline_read::{Evidence, FrameResult, Identifier, NoRead, Policy, fuse};
 
 use crate::decode::Decoder;
 use crate::geometry::round_ms;
@@ -75,17 +75,13 @@ impl Reader {
                 && found(symbols)
                     .identifiers
                     .iter()
-                    .any(|id| id.names_parcel())
+                    .any(Identifier::names_parcel)
         };
-        let (symbols, late) = match self.decoder.symbols(grey, &left, &enough) {
-            Ok(symbols) => symbols,
-            Err(_) => {
-                let no_read = Some(NoRead::Undecodable);
-                return FrameResult {
-                    no_read,
-                    ..FrameResult::default()
-                };
-            }
+        let Ok((symbols, late)) = self.decoder.symbols(grey, &left, &enough) else {
+            return FrameResult {
+                no_read: Some(NoRead::Undecodable),
+                ..FrameResult::default()
+            };
         };
         let by_symbols = found(&symbols);
         let wanted = budget.is_none() || by_symbols.destination.is_none();

@@ -311,7 +311,7 @@ fn still_or_video(path: &Path) -> Result<Opened, CaptureError> {
     Ok(Opened::Still(Frame::of(grey, path.display().to_string())))
 }
 
-/// MP4 and QuickTime, Matroska and WebM, AVI, MPEG program and transport stream.
+/// MP4 and its relatives, Matroska, AVI, MPEG program and transport stream.
 fn is_video(first: &[u8]) -> bool {
     matches!(
         first,
@@ -348,17 +348,16 @@ fn video(path: &Path) -> Result<VideoCapture, CaptureError> {
 
 /// Opens a device or stream with deadlines for opening and for each frame.
 fn stream(name: &str, deadline: Duration) -> Result<VideoCapture, CaptureError> {
-    let capture = match device(name) {
-        Some(number) => VideoCapture::new(number, videoio::CAP_V4L2)?,
-        None => {
-            let ms = i32::try_from(deadline.as_millis()).unwrap_or(i32::MAX);
-            let timeouts = [
-                [videoio::CAP_PROP_OPEN_TIMEOUT_MSEC, ms],
-                [videoio::CAP_PROP_READ_TIMEOUT_MSEC, ms],
-            ];
-            let parameters = Vector::from_slice(timeouts.as_flattened());
-            VideoCapture::from_file_with_params(name, videoio::CAP_FFMPEG, &parameters)?
-        }
+    let capture = if let Some(number) = device(name) {
+        VideoCapture::new(number, videoio::CAP_V4L2)?
+    } else {
+        let ms = i32::try_from(deadline.as_millis()).unwrap_or(i32::MAX);
+        let timeouts = [
+            [videoio::CAP_PROP_OPEN_TIMEOUT_MSEC, ms],
+            [videoio::CAP_PROP_READ_TIMEOUT_MSEC, ms],
+        ];
+        let parameters = Vector::from_slice(timeouts.as_flattened());
+        VideoCapture::from_file_with_params(name, videoio::CAP_FFMPEG, &parameters)?
     };
     if capture.is_opened()? {
         Ok(capture)
