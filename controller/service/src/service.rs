@@ -17,18 +17,19 @@ use std::time::Duration;
 use anyhow::Context as _;
 use sortline_core::topology::{LineConfig, Topology};
 use sortline_core::{Event, Line, LineTime, SortPlan};
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::clock::{self, Clock};
-use crate::config::{Broker, ConfigError, Configuration, Site};
+use crate::config::{Broker, ConfigError, Configuration, Files, Site};
 use crate::engine::{Commanded, Engine, Inputs, Outputs, Picture};
 use crate::field;
 use crate::http::{self, Ends, Web};
 use crate::journal::{self, Journal, Reader, Replayed, Writer};
 use crate::live::{self, Feeds, Model, View};
 use crate::resolver::Resolver;
-use crate::routing;
+use crate::routing::{self, Routes, Routing};
 use crate::uplink::{self, Counters, Outbox, Topics, commands::Gate};
 use crate::vision;
 
@@ -74,23 +75,16 @@ type Tasks = JoinSet<anyhow::Result<()>>;
 ///
 /// # Errors
 /// The journal cannot be used, an address is taken, a camera is of no known kind.
-pub async fn start(configuration: Configuration, data: &Path) -> anyhow::Result<Service> {
-    let Configuration {
-        files,
-        site,
-        topology,
-        plan,
-        manifest,
-        rules,
-        routes,
-    } = configuration;
-    let config = topology.config().clone();
-    let mut model = Model::new(config.clone(), plan.clone(), site.config.target_per_hour);
-    let begun = begin(data, topology, &plan, &mut model)?;
+pub async fn start(all: Configuration, data: &Path) -> anyhow::Result<Service> {
+    let (site, config) = (all.site, all.topology.config().clone());
+    let mut model = Model::new(
+        config.clone(),
+        all.plan.clone(),
+        site.config.target_per_hour,
+    );
+    let begun = begin(data, all.topology, &all.plan, &mut model)?;
     let path = begun.journal.path().to_owned();
-    let listener = http::listen(site.http).await?;
-    let http = listener.local_addr().context("the web server's address")?;
-
+    let (listener, http) = listen(site.http).await?;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let (commands, operator) = mpsc::channel(OPERATOR);
@@ -106,20 +100,11 @@ pub async fn start(configuration: Configuration, data: &Path) -> anyhow::Result<
     let window = Duration::from_millis(site.config.journal.commit_ms.into());
     let journal = Writer::start(begun.journal, window, journalled, told).context("the journal")?;
     let (shots, readings) = start_vision(&site)?;
-    let feeds = Feeds {
-        committed,
-        shots,
-        acknowledged: acknowledgements,
-        picture: pictures.clone(),
-    };
+    let feeds = Feeds::new(committed, shots, acknowledgements, pictures.clone());
     let live = tokio::spawn(live::run(model, feeds, views, host.outbox));
 
-    let (routing, refresh) = routing::keep_fresh(routes, files, site.config.origin.clone());
-    tasks.spawn(async move {
-        refresh.await;
-        Ok(())
-    });
-    let resolver = Resolver::new(manifest, rules, routing);
+    let routing = start_routing(all.routes, all.files, site.config.origin, &mut tasks);
+    let resolver = Resolver::new(all.manifest, all.rules, routing);
     let outputs = Outputs {
         field,
         records,
@@ -152,6 +137,26 @@ pub async fn start(configuration: Configuration, data: &Path) -> anyhow::Result<
         live,
         journal,
     })
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let listener = http::listen(address).await?;
+    let address = listener.local_addr().context("the web server's address")?;
+    Ok((listener, address))
+}
+
+fn start_routing(
+    routes: Option<Routes>,
+    files: Files,
+    origin: String,
+    tasks: &mut Tasks,
+) -> Routing {
+    let (routing, refresh) = routing::keep_fresh(routes, files, origin);
+    tasks.spawn(async move {
+        refresh.await;
+        Ok(())
+    });
+    routing
 }
 
 /// A journal opened, and the line as it was when it ended.

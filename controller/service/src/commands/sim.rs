@@ -132,14 +132,14 @@ fn summary(r: &Report) -> String {
         r.trace_hash
     );
     for (cause, count) in &r.reject_causes {
-        text += &format!("  rejected for {cause}: {count}\n");
+        text.extend([format!("  rejected for {cause}: {count}\n")]);
     }
     for violation in &r.violations {
         let at = std::time::Duration::from_micros(violation.at_us).as_secs_f64();
-        text += &format!(
+        text.extend([format!(
             "  VIOLATION {} at {at:.3} s: {}\n",
             violation.rule, violation.what
-        );
+        )]);
     }
     text
 }

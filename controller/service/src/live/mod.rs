@@ -60,6 +60,23 @@ pub struct Feeds {
     pub picture: watch::Receiver<Picture>,
 }
 
+impl Feeds {
+    /// The feeds in the order of the fields.
+    pub fn new(
+        committed: mpsc::Receiver<Vec<Committed>>,
+        shots: mpsc::Receiver<Shot>,
+        acknowledged: mpsc::Receiver<String>,
+        picture: watch::Receiver<Picture>,
+    ) -> Self {
+        Self {
+            committed,
+            shots,
+            acknowledged,
+            picture,
+        }
+    }
+}
+
 /// Keeps the model and publishes views until the journal's thread has ended.
 pub async fn run(
     mut model: Model,
