@@ -77,11 +77,8 @@ type Tasks = JoinSet<anyhow::Result<()>>;
 /// The journal cannot be used, an address is taken, a camera is of no known kind.
 pub async fn start(all: Configuration, data: &Path) -> anyhow::Result<Service> {
     let (site, config) = (all.site, all.topology.config().clone());
-    let mut model = Model::new(
-        config.clone(),
-        all.plan.clone(),
-        site.config.target_per_hour,
-    );
+    let target = site.config.target_per_hour;
+    let mut model = Model::new(config.clone(), all.plan.clone(), target);
     let begun = begin(data, all.topology, &all.plan, &mut model)?;
     let path = begun.journal.path().to_owned();
     let (listener, http) = listen(site.http).await?;

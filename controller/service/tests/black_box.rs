@@ -16,7 +16,7 @@ mod tests {
     const SORTLINE: &str = env!("CARGO_BIN_EXE_sortline");
 
     /// Everything here is over long before; a machine that is slower than this fails the test.
-    const PATIENCE: Duration = Duration::from_secs(120);
+    const PATIENCE: Duration = Duration::from_mins(2);
     /// Time between two looks.
     const LOOK: Duration = Duration::from_millis(50);
 
