@@ -97,6 +97,21 @@ pub struct Outputs {
     pub picture: watch::Sender<Picture>,
 }
 
+impl Outputs {
+    /// The outputs in the order of the fields.
+    pub const fn new(
+        field: mpsc::Sender<Command>,
+        records: mpsc::Sender<Record>,
+        picture: watch::Sender<Picture>,
+    ) -> Self {
+        Self {
+            field,
+            records,
+            picture,
+        }
+    }
+}
+
 impl Engine {
     /// An engine around a line that is new or was replayed.
     pub fn new(line: Line, clock: Clock, resolver: Resolver, outputs: Outputs) -> Self {

@@ -102,11 +102,7 @@ pub async fn start(all: Configuration, data: &Path) -> anyhow::Result<Service> {
 
     let routing = start_routing(all.routes, all.files, site.config.origin, &mut tasks);
     let resolver = Resolver::new(all.manifest, all.rules, routing);
-    let outputs = Outputs {
-        field,
-        records,
-        picture,
-    };
+    let outputs = Outputs::new(field, records, picture);
     let engine = Engine::new(begun.line, Clock::starting_at(begun.at), resolver, outputs);
     let inputs = Inputs {
         field: events,
