@@ -124,17 +124,18 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 /// A path that is wrong is wrong usage; anything else is a failure.
 fn unusable(path: &str, error: CaptureError) -> anyhow::Error {
-    match error {
-        CaptureError::Open { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-            let text = "does not exist; needed is a picture, folder, video or camera address";
-            ConfigError::whole(Path::new(path), text.to_owned()).into()
-        }
-        CaptureError::Address { .. } => {
-            let text = "is no file, folder, /dev/videoN, or http, https or rtsp address";
-            ConfigError::whole(Path::new(path), text.to_owned()).into()
-        }
-        other => other.into(),
-    }
+    let missing = matches!(
+        &error,
+        CaptureError::Open { source, .. } if source.kind() == std::io::ErrorKind::NotFound
+    );
+    let text = if missing {
+        "does not exist; needed is a picture, folder, video or camera address"
+    } else if matches!(error, CaptureError::Address { .. }) {
+        "is no file, folder, /dev/videoN, or http, https or rtsp address"
+    } else {
+        return error.into();
+    };
+    ConfigError::whole(Path::new(path), text.to_owned()).into()
 }
 
 /// Gives frames to the threads in turn, until all sources end or the printing side is gone.
