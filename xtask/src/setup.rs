@@ -34,6 +34,7 @@ impl Group {
             Self::Build => &[
                 ("g++", "compiles zxing-cpp"),
                 ("cmake", "builds zxing-cpp"),
+                ("make", "builds zxing-cpp"),
                 ("pkg-config", "finds Tesseract and Leptonica"),
                 ("clang", "reads OpenCV's headers for the Rust binding"),
                 (
