@@ -1,8 +1,10 @@
 //! The field node, as the service reaches it.
 
+use anyhow::Context as _;
 use sortline_core::Command;
 use sortline_core::topology::{EyeRole, LineConfig};
 use sortline_fieldbus::{Delivery, Needs, Settings};
+use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -13,7 +15,8 @@ const COMMANDS: usize = 256;
 /// Events of the field node that may wait; its ring holds more.
 const EVENTS: usize = 512;
 
-/// Starts the session with the field node.
+/// Starts the session with the field node, in a thread and a runtime of its own: a burst of work
+/// elsewhere must not delay the heartbeat, or the node's watchdog sends parcels to the reject chute.
 pub fn start(
     node: &NodeConfig,
     line: &LineConfig,
@@ -23,8 +26,14 @@ pub fn start(
     let (commands, wanted) = mpsc::channel(COMMANDS);
     let (events, happened) = mpsc::channel(EVENTS);
     let settings = settings(node, line, cursor);
-    tasks.spawn(async move {
-        sortline_fieldbus::run(settings, wanted, events).await;
+    tasks.spawn_blocking(move || {
+        // Only a privileged process may step forward; without it the session competes like others.
+        if let Err(error) = rustix::process::nice(-10) {
+            tracing::debug!(%error, "the thread keeps its priority");
+        }
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.context("the runtime of the field node's session")?;
+        runtime.block_on(sortline_fieldbus::run(settings, wanted, events));
         Ok(())
     });
     (commands, happened)

@@ -74,9 +74,15 @@ pub fn start(
         };
         let options = options.clone();
         // The engine for reading cannot move between threads, so it is made in its own.
-        let read = move || match Reader::new(options, time) {
-            Ok(reader) => worker.run(reader),
-            Err(error) => tracing::error!(%error, "a camera's frames cannot be read"),
+        let read = move || {
+            // Under load frames are given up first, never the line.
+            if let Err(error) = rustix::process::nice(5) {
+                tracing::debug!(%error, "the thread keeps its priority");
+            }
+            match Reader::new(options, time) {
+                Ok(reader) => worker.run(reader),
+                Err(error) => tracing::error!(%error, "a camera's frames cannot be read"),
+            }
         };
         let spawn = |name: String| std::thread::Builder::new().name(name);
         spawn(format!("camera-{}", camera.id))

@@ -149,8 +149,9 @@ impl PlantHandle {
 /// the renderer cannot start.
 pub async fn plant(options: Options) -> Result<PlantHandle, PlantError> {
     let listener = listen(options.modbus, "Modbus TCP").await?;
+    let address = options.modbus;
     let local = |source| PlantError::Listen {
-        address: options.modbus,
+        address,
         what: "Modbus TCP",
         source,
     };
@@ -166,10 +167,8 @@ pub async fn plant(options: Options) -> Result<PlantHandle, PlantError> {
     );
     let field = PlantField::new(options, scene_sender, tell);
     let (stop, stopped) = oneshot::channel::<()>();
-    let node = tokio::spawn(sortline_node::serve(listener, node, field, async move {
-        // Told to stop, or forgotten: both end the node.
-        drop(stopped.await);
-    }));
+    let listener = listener.into_std().map_err(local)?;
+    let node = tokio::task::spawn_blocking(move || apart(listener, node, field, stopped));
     Ok(PlantHandle {
         modbus,
         cameras,
@@ -177,6 +176,31 @@ pub async fn plant(options: Options) -> Result<PlantHandle, PlantError> {
         stop,
         node,
         teller,
+    })
+}
+
+/// Runs the node in a thread and a runtime of its own: a real node has its own processor, and
+/// drawing frames must not make its watchdog trip.
+fn apart(
+    listener: std::net::TcpListener,
+    node: Node,
+    field: PlantField,
+    stopped: oneshot::Receiver<()>,
+) -> std::io::Result<PlantField> {
+    // Only a privileged process may step forward; without it the node competes like any other.
+    if let Err(error) = rustix::process::nice(-10) {
+        tracing::debug!(%error, "the thread keeps its priority");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async move {
+        let listener = TcpListener::from_std(listener)?;
+        sortline_node::serve(listener, node, field, async move {
+            // Told to stop, or forgotten: both end the node.
+            drop(stopped.await);
+        })
+        .await
     })
 }
 
