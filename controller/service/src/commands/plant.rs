@@ -19,8 +19,8 @@ use crate::config::{self, ConfigError, Files, Manifest};
 /// Arguments of `sortline plant`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example: sortline plant --config config/demo --modbus 127.0.0.1:5020 \
-                        --cameras 127.0.0.1:8090"
+    after_help = "Example: sortline plant --config config/demo --modbus 127.0.0.1:5020\n\
+                  In another terminal: sortline serve --config config/demo"
 )]
 pub struct Args {
     /// The site directory; line.toml, plant.toml and manifest.csv are used.
@@ -31,7 +31,7 @@ pub struct Args {
     #[arg(long, value_name = "ADDR")]
     modbus: SocketAddr,
 
-    /// Address at which the cameras serve HTTP; without it there are none.
+    /// Address at which the cameras serve HTTP. Default: where site.toml looks for the first one.
     #[arg(long, value_name = "ADDR")]
     cameras: Option<SocketAddr>,
 
@@ -89,8 +89,12 @@ pub fn options(
 /// A configuration that cannot be used, or an address that cannot be listened on.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let files = site_directory(&args.config)?;
+    let cameras = match args.cameras {
+        Some(address) => Some(address),
+        None => looked_for(&files)?,
+    };
     let options = Options {
-        cameras: args.cameras,
+        cameras,
         seed: args.seed,
         parcels: args.parcels,
         ..options(&files, args.modbus, Vec::new())?
@@ -100,6 +104,28 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     print(&format!("{}\n", serde_json::to_string(&truth)?))?;
     let fine = truth.missort == 0 && truth.violations.is_empty();
     Ok(if fine { FINE } else { FAILED }.into())
+}
+
+/// Where the site's service looks for its first HTTP camera: a plant that is started with the same
+/// directory is then found without a further word.
+fn looked_for(files: &Files) -> Result<Option<SocketAddr>, ConfigError> {
+    if !files.has("site.toml") {
+        return Ok(None);
+    }
+    let site = config::load_site(files).map_err(|problems| ConfigError { problems })?;
+    let host = |source: &String| {
+        source
+            .strip_prefix("http://")?
+            .split('/')
+            .next()?
+            .parse()
+            .ok()
+    };
+    Ok(site
+        .config
+        .cameras
+        .iter()
+        .find_map(|camera| host(&camera.source)))
 }
 
 async fn serve(options: Options) -> anyhow::Result<Truth> {

@@ -87,7 +87,11 @@ fn keep<T>(result: Result<T, Vec<Problem>>, problems: &mut Vec<Problem>) -> Opti
     }
 }
 
-fn load_site(files: &Files) -> Result<Site, Vec<Problem>> {
+/// Loads and checks `site.toml` alone.
+///
+/// # Errors
+/// Every problem found in it.
+pub fn load_site(files: &Files) -> Result<Site, Vec<Problem>> {
     let text = files.text("site.toml").map_err(one)?;
     let path = files.path("site.toml");
     let document = Document::new(&path, &text);
