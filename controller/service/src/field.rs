@@ -51,6 +51,7 @@ fn settings(node: &NodeConfig, line: &LineConfig, cursor: Option<u32>) -> Settin
         unit: node.unit,
         poll_ms: node.poll_ms,
         call_ms: node.call_ms,
+        watchdog_ms: node.watchdog_ms,
         cursor,
         needs,
         level_eyes: full.map(|eye| eye.id.0).collect(),

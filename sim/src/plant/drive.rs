@@ -140,7 +140,8 @@ fn wire_outputs(
     }
 }
 
-/// What the field node of this line enforces: geometry and times of `line.toml`, heartbeat 100 ms.
+/// What the field node of this line enforces: geometry and times of `line.toml`, and a heartbeat at
+/// least every second; a controller arms it with less, by default 100 ms.
 #[must_use]
 pub fn node_limits(line: &LineConfig) -> Limits {
     let span = |ids: &mut dyn Iterator<Item = u8>| ids.max().map_or(0, |id| id.saturating_add(1));
@@ -170,7 +171,7 @@ pub fn node_limits(line: &LineConfig) -> Limits {
         hold_ticks_max: u16::try_from(hold_ticks).unwrap_or(u16::MAX),
         lead_ticks_min: 2,
         ahead_ticks_max: u32::try_from(ahead).unwrap_or(u32::MAX),
-        heartbeat_ms: 100,
+        heartbeat_ms: 1_000,
         jam_ms: u16::try_from(line.tracking.jam_ms).unwrap_or(u16::MAX),
     }
 }

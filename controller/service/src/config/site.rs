@@ -118,6 +118,15 @@ pub struct NodeConfig {
     /// Milliseconds after which a call is given up, 10 to 500. Default 50.
     #[serde(default = "call")]
     pub call_ms: u16,
+    /// Milliseconds without a heartbeat after which the node switches everything off by itself,
+    /// 50 to 1,000 and never more than the node allows. Default 100. A longer time rides out a
+    /// loaded controller, and lets a stroke go on for longer when the controller is gone.
+    #[serde(default = "watchdog")]
+    pub watchdog_ms: u16,
+}
+
+const fn watchdog() -> u16 {
+    100
 }
 
 fn one() -> u8 {
@@ -276,7 +285,7 @@ fn check_names(config: &SiteConfig, refuse: &mut impl FnMut(&str, String)) {
 }
 
 fn check_ranges(config: &SiteConfig, refuse: &mut impl FnMut(&str, String)) {
-    let ranges: [(&str, u32, u32, u32); 10] = [
+    let ranges: [(&str, u32, u32, u32); 11] = [
         ("target_per_hour", config.target_per_hour, 0, 50_000),
         ("mqtt.keep_alive_s", config.mqtt.keep_alive_s.into(), 5, 600),
         (
@@ -289,6 +298,12 @@ fn check_ranges(config: &SiteConfig, refuse: &mut impl FnMut(&str, String)) {
         ("node.unit", config.node.unit.into(), 0, 247),
         ("node.poll_ms", config.node.poll_ms.into(), 2, 50),
         ("node.call_ms", config.node.call_ms.into(), 10, 500),
+        (
+            "node.watchdog_ms",
+            config.node.watchdog_ms.into(),
+            50,
+            1_000,
+        ),
         ("vision.budget_ms", config.vision.budget_ms, 5, 5_000),
         (
             "vision.queue_frames",
