@@ -15,6 +15,8 @@ export default defineConfig({
   },
   server: {
     host: "127.0.0.1",
+    // Words for alarms are the service's.
+    fs: { allow: [".", "../service/src/words"] },
     proxy: { "/api": process.env.SORTLINE_API ?? "http://127.0.0.1:8090" },
   },
   test: { include: ["tests/**/*.test.ts"], environment: "node" },

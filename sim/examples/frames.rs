@@ -12,7 +12,8 @@ use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
 use sortline_core::{CameraId, Ticks, TriggerId};
 use sortline_sim::render::{
-    Gray, ParcelLook, Picture, PlacedParcel, Renderer, Scene, Shipment, Tier, View,
+    BURST, Design, Gray, ParcelLook, Picture, PlacedParcel, Renderer, Scene, Series, Shipment,
+    Tier, View,
 };
 
 /// Which frames to draw.
@@ -24,6 +25,17 @@ enum Size {
     Large,
     /// Scenes as the demonstration's cameras see them.
     Demo,
+}
+
+/// What frames show.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Kind {
+    /// One parcel with one label.
+    Graded,
+    /// A parcel without symbols, full of stripes and prints.
+    Negative,
+    /// Five frames of each passing parcel.
+    Burst,
 }
 
 /// Renders frames with ground truth.
@@ -41,6 +53,12 @@ struct Arguments {
     /// Seed; the same seed draws the same frames.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Make of labels and parcels, a or b.
+    #[arg(long, default_value = "a")]
+    design: Design,
+    /// What the frames show.
+    #[arg(long, value_enum, default_value = "graded")]
+    kind: Kind,
     /// Write JPEG files as the cameras do, instead of PNG.
     #[arg(long)]
     jpeg: bool,
@@ -56,23 +74,29 @@ fn main() -> anyhow::Result<()> {
     let renderer = Renderer::new()?;
     for number in 0..arguments.count {
         let name = format!("{:?}-{:?}-{number:04}", arguments.tier, arguments.size).to_lowercase();
-        let picture = draw(&renderer, &arguments, number, &name)?;
+        let picture = draw(&renderer, &arguments, number)?;
         write(&arguments, &name, &picture).with_context(|| format!("writing frame {name}"))?;
     }
     Ok(())
 }
 
-fn draw(
-    renderer: &Renderer,
-    arguments: &Arguments,
-    number: u32,
-    name: &str,
-) -> anyhow::Result<Picture> {
-    let Arguments { tier, seed, .. } = *arguments;
-    Ok(match arguments.size {
-        Size::Small => renderer.reference(tier, View::SMALL, seed, name)?,
-        Size::Large => renderer.reference(tier, View::LARGE, seed, name)?,
-        Size::Demo => renderer.scene(&scene(number, seed), View::DEMO, tier, seed)?,
+fn draw(renderer: &Renderer, arguments: &Arguments, number: u32) -> anyhow::Result<Picture> {
+    let Arguments {
+        tier, seed, design, ..
+    } = *arguments;
+    let view = match arguments.size {
+        Size::Small => View::SMALL,
+        Size::Large => View::LARGE,
+        Size::Demo => {
+            return Ok(renderer.scene(&scene(number, seed), View::DEMO, tier, seed)?);
+        }
+    };
+    let series = Series { view, design, seed };
+    let index = usize::try_from(number)?;
+    Ok(match arguments.kind {
+        Kind::Graded => renderer.graded(series, tier, index)?,
+        Kind::Negative => renderer.negative(series, tier, index)?,
+        Kind::Burst => renderer.burst(series, tier, index / BURST, index % BURST)?,
     })
 }
 

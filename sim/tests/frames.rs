@@ -5,8 +5,8 @@ mod frames {
     use proptest::prelude::*;
     use sortline_core::{CameraId, Ticks, TriggerId};
     use sortline_sim::render::{
-        Degradation, ParcelLook, Picture, PlacedParcel, Renderer, Scene, Shipment, SymbolKind,
-        Tier, View,
+        BURST, Degradation, Design, ParcelLook, Picture, PlacedParcel, Renderer, Scene, Series,
+        Shipment, SymbolKind, Tier, View,
     };
     use zxingcpp::{Barcode, ImageFormat, ImageView};
 
@@ -146,6 +146,65 @@ mod frames {
             .map(|s| s.text.as_str())
             .collect();
         assert_eq!(codes, ["(00)340123450000000017(421)27610115"]);
+    }
+
+    fn series(design: Design) -> Series {
+        let view = View::SMALL;
+        Series {
+            view,
+            design,
+            seed: 11,
+        }
+    }
+
+    /// The held-out design is as readable as the first, and another picture.
+    #[test]
+    fn both_designs_read_when_clean() {
+        let renderer = Renderer::new().expect("fonts");
+        for design in [Design::A, Design::B] {
+            let mut hits = 0;
+            for number in 0..10 {
+                let knobs = Degradation::clean(2.6);
+                let picture = renderer
+                    .single(series(design), knobs, number)
+                    .expect("a frame");
+                let texts: Vec<String> = read(&picture).iter().map(Barcode::text).collect();
+                hits += u16::from(picture.truth.symbols().any(|s| texts.contains(&s.text)));
+                assert_eq!(picture.truth.parcels.len(), 1);
+            }
+            // The plain decoder misses linear symbols far from an axis.
+            assert!(hits >= 7, "{design:?}: {hits} of 10");
+        }
+    }
+
+    #[test]
+    fn a_burst_is_one_parcel_on_its_way() {
+        let renderer = Renderer::new().expect("fonts");
+        let frames: Vec<Picture> = (0..BURST)
+            .map(|step| {
+                let series = series(Design::B);
+                renderer.burst(series, Tier::T3, 4, step).expect("a frame")
+            })
+            .collect();
+        let place = |picture: &Picture| picture.truth.labels[0].quad[0];
+        let text = |picture: &Picture| picture.truth.labels[0].symbols[0].text.clone();
+        for pair in frames.windows(2) {
+            assert!(place(&pair[0])[0] < place(&pair[1])[0] + 0.1);
+            assert!((place(&pair[0])[1] - place(&pair[1])[1]).abs() < 0.5);
+            assert_eq!(text(&pair[0]), text(&pair[1]));
+        }
+        assert!(frames[0].frame != frames[1].frame);
+    }
+
+    #[test]
+    fn negatives_hold_a_parcel_and_no_symbol() {
+        let renderer = Renderer::new().expect("fonts");
+        for number in 0..6 {
+            let picture = renderer
+                .negative(series(Design::A), Tier::T2, number)
+                .expect("a frame");
+            assert!(picture.truth.labels.is_empty() && picture.truth.parcels.len() == 1);
+        }
     }
 
     proptest! {

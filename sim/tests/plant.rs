@@ -9,10 +9,10 @@ fn demo_line() -> Option<LineConfig> {
 }
 
 /// These rates for all faults, in events per million.
-fn with_faults(ppm: [u32; Fault::ALL.len()]) -> PlantConfig {
+fn with_faults(ppm: &[u32]) -> PlantConfig {
     let mut config = PlantConfig::default();
     for (fault, ppm) in Fault::ALL.into_iter().zip(ppm) {
-        *config.faults_ppm.rate_mut(fault) = ppm;
+        *config.faults_ppm.rate_mut(fault) = *ppm;
     }
     config.motion.slip_mm_sigma = 40;
     config.chutes.full_parcels = 5;
@@ -35,7 +35,7 @@ fn run(config: PlantConfig, seed: u64, parcels: u64) -> Vec<String> {
         }
         let now = next.min(next_switch);
         plant.advance(now);
-        log.extend(plant.take_signals().map(|s| format!("{now} {s:?}")));
+        log.extend(std::iter::from_fn(|| plant.take_signal()).map(|s| format!("{now} {s:?}")));
         log.extend(plant.take_ended().map(|e| format!("{e:?}")));
         if now == next_switch {
             // Mostly one diverter at a time, so that some parcels are diverted and some struck.
@@ -61,13 +61,16 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
     #[test]
-    fn no_parcel_appears_or_disappears(seed: u64, ppm in prop::array::uniform17(0_u32..60_000)) {
-        run(with_faults(ppm), seed, 80);
+    fn no_parcel_appears_or_disappears(
+        seed: u64,
+        ppm in prop::collection::vec(0_u32..60_000, Fault::ALL.len()),
+    ) {
+        run(with_faults(&ppm), seed, 80);
     }
 
     #[test]
     fn a_seed_gives_the_same_physics(seed: u64) {
-        let config = || with_faults([20_000; 17]);
+        let config = || with_faults(&[20_000; Fault::ALL.len()]);
         prop_assert_eq!(run(config(), seed, 40), run(config(), seed, 40));
     }
 }
@@ -75,9 +78,10 @@ proptest! {
 #[test]
 fn every_fault_of_the_plant_fires() {
     let line = demo_line().unwrap();
-    let mut rates = [20_000; 17];
+    let mut rates = [20_000; Fault::ALL.len()];
     rates[Fault::ChuteFull as usize] = 1_000_000;
-    let mut plant = Plant::new(&line, with_faults(rates), 4, 1_500);
+    rates[Fault::EncoderRollover as usize] = 1_000_000;
+    let mut plant = Plant::new(&line, with_faults(&rates), 4, 1_500);
     let mut at = 0;
     while !plant.is_done() {
         at += 400_000;
@@ -88,14 +92,12 @@ fn every_fault_of_the_plant_fires() {
             0
         });
     }
-    let silent: Vec<_> = plant
-        .faults_fired()
-        .into_iter()
-        .filter(|(_, n)| *n == 0)
+    let fired = plant.faults_fired();
+    // From the first fault of a camera on they are drawn by the harness.
+    let own = Fault::ALL.into_iter().filter(|f| *f < Fault::NoRead);
+    let silent: Vec<_> = own
+        .map(Fault::name)
+        .filter(|name| fired.get(name).is_none_or(|n| *n == 0))
         .collect();
-    // Frames and readings are the cameras' affair: the harness draws their faults.
-    assert_eq!(
-        silent,
-        [("frame_lost", 0), ("late_read", 0), ("no_read", 0)]
-    );
+    assert_eq!(silent, Vec::<&str>::new());
 }

@@ -28,9 +28,14 @@ pub(crate) fn test() -> Result<()> {
     steps::run_in(&directory(), "npm", &["test", "--silent"])
 }
 
-/// The built page in Chromium.
+/// The built page in Chromium: on the mock with every fault, then on the service that the tests
+/// built, with its simulated line.
 pub(crate) fn browser_test() -> Result<()> {
-    steps::run_in(&directory(), "npm", &["run", "e2e", "--silent"])
+    steps::run_in(&directory(), "npm", &["run", "e2e", "--silent"])?;
+    let binary = steps::target_dir()?.join("debug").join("sortline");
+    let binary = binary.to_string_lossy().into_owned();
+    let arguments = ["run", "e2e:service", "--silent", "--", "--binary", &binary];
+    steps::run_in(&directory(), "npm", &arguments)
 }
 
 /// True when `source` changed after `result` was made, or `result` is missing.

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::firmware::{self, Toolchain};
 use crate::say;
 use crate::steps;
 
@@ -22,11 +23,21 @@ pub(crate) enum Group {
     Fonts,
     /// Independent programs that the tests talk to.
     Test,
+    /// Running the microcontroller's image.
+    Firmware,
+    /// Building it where rustup cannot: about 150 MB to fetch and 400 MB installed.
+    FirmwareCompiler,
 }
 
 impl Group {
-    /// Everything.
-    pub(crate) const ALL: [Self; 4] = [Self::Build, Self::Dashboard, Self::Fonts, Self::Test];
+    /// Everything that does not depend on the toolchain.
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Build,
+        Self::Dashboard,
+        Self::Fonts,
+        Self::Test,
+        Self::Firmware,
+    ];
 
     /// Packages and the reason for each.
     const fn packages(self) -> &'static [(&'static str, &'static str)] {
@@ -77,6 +88,18 @@ impl Group {
                 ("mosquitto-clients", "a second MQTT client"),
                 ("mbpoll", "a second Modbus client"),
             ],
+            Self::Firmware => &[(
+                "qemu-system-arm",
+                "runs the microcontroller's image (16 MB)",
+            )],
+            Self::FirmwareCompiler => &[
+                ("rustc-web", "compiles the image (about 100 MB)"),
+                ("cargo-web", "compiles the image"),
+                (
+                    "rust-web-src",
+                    "core library for the microcontroller, as source (45 MB)",
+                ),
+            ],
         }
     }
 }
@@ -87,12 +110,45 @@ pub(crate) fn install(groups: &[Group]) -> Result<()> {
     if !on_path("dpkg-query") {
         return not_debian(groups);
     }
-    let missing = missing(groups)?;
+    add(&missing(groups)?)
+}
+
+/// Makes sure that the microcontroller's image can be built and run: by the toolchain that is
+/// there, by rustup where it can add the target, else by Debian's compiler.
+///
+/// # Errors
+/// When none of them can.
+pub(crate) fn install_firmware() -> Result<()> {
+    install(&[Group::Firmware])?;
+    if Toolchain::find().is_some() || on_path("rustup") && firmware::add_target() {
+        return firmware::ensure_found();
+    }
+    if on_path("dpkg-query") && is_known("rustc-web")? {
+        install(&[Group::FirmwareCompiler])?;
+        if let Some(linker) = firmware::debian_linker_name()
+            && !installed(&linker)?
+        {
+            add(&[(&linker, "links the image")])?;
+        }
+    }
+    firmware::ensure_found()
+}
+
+/// True when the system's archive has a package of this name.
+fn is_known(package: &str) -> Result<bool> {
+    let output = Command::new("apt-cache")
+        .args(["show", package])
+        .output()
+        .context("asking apt-cache")?;
+    Ok(output.status.success())
+}
+
+fn add(missing: &[(&str, &str)]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
     say("these system packages are missing and will be installed:");
-    for (package, reason) in &missing {
+    for (package, reason) in missing {
         say(&format!("  {package:<26} {reason}"));
     }
     // A log is no place for thousands of lines of unpacking; a terminal shows apt's own progress.

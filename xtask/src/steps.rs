@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::say;
+use crate::{firmware, say};
 
 /// A numbered list of steps with their durations.
 pub(crate) struct Steps {
@@ -156,14 +156,14 @@ pub(crate) fn deny() -> Result<()> {
         say("cargo-deny is missing: installing it");
         cargo(&["install", "--locked", "cargo-deny"])?;
     }
-    cargo(&[
-        "deny",
-        "--workspace",
-        "check",
-        "bans",
-        "licenses",
-        "sources",
-    ])?;
+    let manifests = std::iter::once(root().join("Cargo.toml")).chain(firmware::manifests());
+    for manifest in manifests {
+        let manifest = manifest.to_string_lossy();
+        let checks = ["bans", "licenses", "sources"];
+        let arguments = ["deny", "--workspace", "--manifest-path", &manifest];
+        let check = ["check", "--config", "deny.toml"];
+        cargo(&[arguments.as_slice(), &check, &checks].concat())?;
+    }
     if let Err(error) = cargo(&["deny", "--workspace", "check", "advisories"]) {
         say("the advisory database could not be fetched or lists one of our dependencies");
         return Err(error);

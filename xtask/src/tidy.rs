@@ -25,8 +25,28 @@ const EXPECTATIONS_MAX: usize = 9;
 /// Who may depend on whom inside the workspace. A crate that is not listed may depend on nothing.
 const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("sortline-logic", &["sortline-regmap"]),
-    ("sortline-node", &["sortline-regmap", "sortline-logic"]),
-    ("sortline-fieldbus", &["sortline-regmap", "sortline-core"]),
+    ("sortline-mqtt", &["sortline-regmap"]),
+    (
+        "sortline-node",
+        &["sortline-regmap", "sortline-logic", "sortline-mqtt"],
+    ),
+    (
+        "sortline-emu",
+        &["sortline-regmap", "sortline-core", "sortline-sim"],
+    ),
+    (
+        "sortline-fieldbus",
+        &["sortline-regmap", "sortline-mqtt", "sortline-core"],
+    ),
+    (
+        "sortline-softnode",
+        &[
+            "sortline-logic",
+            "sortline-node",
+            "sortline-core",
+            "sortline-fieldbus",
+        ],
+    ),
     ("sortline-capture", &["sortline-read"]),
     (
         "sortline-sim",
@@ -36,6 +56,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
             "sortline-node",
             "sortline-core",
             "sortline-fieldbus",
+            "sortline-softnode",
             "sortline-route",
             "sortline-read",
         ],
@@ -44,8 +65,10 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
         "sortline-service",
         &[
             "sortline-regmap",
+            "sortline-node",
             "sortline-core",
             "sortline-fieldbus",
+            "sortline-softnode",
             "sortline-route",
             "sortline-read",
             "sortline-capture",

@@ -38,6 +38,20 @@ pub enum Action {
         /// New state.
         state: crate::ChuteState,
     },
+    /// A bag that was to be closed is: the last parcel on its way there has come.
+    BagClosed {
+        /// Which chute.
+        chute: ChuteId,
+        /// Parcels in it.
+        parcels: u32,
+        /// Their lengths together.
+        length_mm: u32,
+    },
+    /// How fast inductions may bring parcels.
+    Induction {
+        /// From here on.
+        level: InductionLevel,
+    },
     /// An alarm came or went.
     Alarm {
         /// Which condition.
@@ -45,6 +59,19 @@ pub enum Action {
         /// Came or went.
         change: AlarmChange,
     },
+}
+
+/// How fast inductions may bring parcels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InductionLevel {
+    /// As fast as they can.
+    #[default]
+    Normal,
+    /// The line fills up: at half the rate.
+    Slow,
+    /// None: the line is full, or something on it is jammed.
+    Pause,
 }
 
 /// A command for the field node.
@@ -90,12 +117,43 @@ pub enum Command {
     },
 }
 
+/// A chute that a parcel could have been sent to by the plan, and was not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alternative {
+    /// Which.
+    pub chute: ChuteId,
+    /// What stood against it; absent when only its place in the plan did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub obstacle: Option<Obstacle>,
+}
+
+/// What stands against sending a parcel into a chute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Obstacle {
+    /// It is full, or will be with what is on its way.
+    Full,
+    /// The parcel is longer than the room that is left.
+    NoRoom,
+    /// It is jammed.
+    Jammed,
+    /// It is disabled, or its diverter failed too often.
+    Disabled,
+    /// This parcel's divert failed there before.
+    Failed,
+    /// Its diverter cannot be set in time any more.
+    Late,
+}
+
 /// One fact in the life of a parcel; together they are its trace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "step")]
 pub enum Step {
     /// Seen at induction: for the first time, or again after a lap.
     Inducted {
+        /// Photo-eye of the induction.
+        #[serde(default)]
+        eye: EyeId,
         /// Encoder count of the leading edge.
         at: Ticks,
         /// Lap number: 0 for the first.
@@ -127,6 +185,14 @@ pub enum Step {
         hop: Option<String>,
         /// Why.
         why: String,
+        /// It came after the commit position and changes nothing in this lap.
+        #[serde(default)]
+        late: bool,
+    },
+    /// Another parcel had the same identifier shortly before.
+    Duplicate {
+        /// Which.
+        of: ParcelId,
     },
     /// A chute was chosen, or chosen anew.
     Decided {
@@ -136,6 +202,9 @@ pub enum Step {
         reason: String,
         /// Version of the sort plan.
         plan: String,
+        /// The other chutes that would have done, in the order of the plan.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        alternatives: Vec<Alternative>,
     },
     /// A stroke was commanded.
     Commanded {
@@ -159,6 +228,13 @@ pub enum Step {
         refusal: Option<Refusal>,
         /// One word of cause.
         cause: RejectCause,
+    },
+    /// What photo-eyes saw has more than one explanation, and no stroke may rest on the best.
+    Doubted {
+        /// Probability that it is another parcel, in parts per billion.
+        ppb: u32,
+        /// Parcels that compete with it; a number of its own stands for a body nobody inducted.
+        rivals: Vec<ParcelId>,
     },
     /// Seen again at a photo-eye on the belt.
     Seen {
@@ -258,6 +334,8 @@ pub enum RejectCause {
     Laps,
     /// The sort plan sends it there.
     Plan,
+    /// Not its turn in a sequence, or its turn is over.
+    Sequence,
 }
 
 /// An alarm condition.
@@ -295,6 +373,16 @@ pub enum AlarmKind {
     Encoder,
     /// A photo-eye does not see what its neighbours see.
     Eye {
+        /// Which.
+        eye: EyeId,
+    },
+    /// A photo-eye bounces: dirt, or a loose mirror.
+    Chatter {
+        /// Which.
+        eye: EyeId,
+    },
+    /// Parcels slip more than they should on the way to a photo-eye.
+    Slip {
         /// Which.
         eye: EyeId,
     },

@@ -203,11 +203,17 @@ pub enum Resolution {
         hop: Option<String>,
         /// One sentence for the trace: why this route.
         why: String,
+        /// Its place in the sequence of its rule, from 1; absent where order does not matter.
+        #[serde(default)]
+        sequence: Option<u32>,
     },
     /// Must not travel on: customs or compliance.
     Hold {
         /// Reason code.
         reason: String,
+        /// For the trace: evidence, the rule it rests on, and who may release; may be empty.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        why: String,
     },
     /// Neither manifest nor label says where it goes.
     Unknown,
@@ -234,6 +240,12 @@ pub enum ChuteState {
 pub enum OperatorCommand {
     /// Allow diverting again after a stop. The belt itself is started at the machine, never here.
     Reset,
+    /// No more parcels into this chute's bag: it is closed when those on their way have come, and
+    /// stays so until it is emptied.
+    CloseBag {
+        /// Which.
+        chute: ChuteId,
+    },
     /// The chute was emptied (bag changed): its counters start anew.
     EmptyChute {
         /// Which.

@@ -25,13 +25,14 @@ id! {
     ParcelId(u64)
 }
 id! {
-    /// A photo-eye: the input number at the field node.
-    EyeId(u8)
+    /// A photo-eye: the input number at the field node. Of several nodes, node `n` has the inputs
+    /// from `64 n` on.
+    EyeId(u16)
 }
 id! {
     /// A diverter: one output of the field node. Two sides of one machine are two diverters that
-    /// name each other as `opposite`.
-    DiverterId(u8)
+    /// name each other as `opposite`. Of several nodes, node `n` has the outputs from `32 n` on.
+    DiverterId(u16)
 }
 id! {
     /// A chute, as numbered in the building; 1 to 999.

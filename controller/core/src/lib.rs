@@ -13,20 +13,27 @@
 #![warn(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
 mod action;
+pub mod commission;
+mod disposition;
 mod event;
 mod ids;
 mod line;
 mod plan;
+pub mod planted;
 mod reading;
 pub mod topology;
 mod units;
 
-pub use action::{Action, AlarmChange, AlarmKind, Command, Outcome, RejectCause, Step};
+pub use action::{
+    Action, AlarmChange, AlarmKind, Alternative, Command, InductionLevel, Obstacle, Outcome,
+    RejectCause, Step,
+};
+pub use disposition::{Decision, Disposition, Ending, Physical, causes};
 pub use event::{
     ChuteState, Edge, Event, NodeFault, OperatorCommand, Refusal, Resolution, StrokeResult,
 };
 pub use ids::{CameraId, ChuteId, DiverterId, Epoch, EyeId, ParcelId, Seq, TriggerId};
 pub use line::{ChuteView, Counters, Line, ParcelView, Status};
-pub use plan::{PlanError, PlanMatch, Rule, SortPlan};
+pub use plan::{Everything, PlanError, PlanMatch, Rule, SortPlan};
 pub use reading::{Code, Destination, DestinationSource, NoRead, Reading};
 pub use units::{LineTime, Millimetres, MillimetresPerSecond, Permille, Ticks};

@@ -6,25 +6,35 @@
 //! but never overtake, so that nothing that happens to one parcel moves the destination of
 //! another.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::topology::{EyeUse, Geometry, Topology};
 use crate::{
-    Action, Destination, Edge, Event, EyeId, LineTime, OperatorCommand, ParcelId, Reading,
-    RejectCause, Resolution, SortPlan, Step, Ticks,
+    Action, Destination, Edge, Event, EyeId, InductionLevel, LineTime, OperatorCommand, ParcelId,
+    Reading, RejectCause, Resolution, SortPlan, Step, Ticks, planted,
 };
 
+mod admission;
 mod alarms;
 mod associate;
+mod baseline;
 mod beam;
+mod carriers;
 mod chutes;
 mod confirm;
+mod contest;
 mod decision;
+mod duplicates;
 mod encoder;
+mod endings;
 mod evidence;
+mod hypotheses;
 mod identify;
 mod induction;
+mod joint;
+mod measure;
+mod merge;
 mod node;
 mod parcel;
 mod schedule;
@@ -32,11 +42,15 @@ mod slip;
 mod strokes;
 mod tracking;
 mod views;
+mod weigh;
 
 use alarms::Alarms;
 use beam::Beam;
+use carriers::Round;
 use chutes::ChuteTable;
+use duplicates::Duplicates;
 use encoder::Encoder;
+use hypotheses::Cluster;
 use node::Node;
 use parcel::Parcel;
 use schedule::Machine;
@@ -56,12 +70,15 @@ pub struct Line {
     actions: VecDeque<Action>,
     now: LineTime,
     encoder: Encoder,
+    round: Round,
     node: Node,
     beams: Vec<Beam>,
     zones: Vec<Slip>,
     machines: Vec<Machine>,
     belt: VecDeque<Parcel>,
     returning: VecDeque<Parcel>,
+    /// Parcels that compete for edges; at most one cluster each.
+    clusters: VecDeque<Cluster>,
     chutes: ChuteTable,
     alarms: Alarms,
     counters: Counters,
@@ -70,8 +87,15 @@ pub struct Line {
     last_trailing: Option<Ticks>,
     /// Turns taken per rule that spreads.
     turns: Vec<usize>,
+    /// Last number that went, by the name of a rule that keeps a sequence.
+    sequences: BTreeMap<String, u32>,
+    duplicates: Duplicates,
+    /// What inductions were told last.
+    level: InductionLevel,
     /// Count at which something has to be done; `None` when nothing has.
     due: Option<Ticks>,
+    /// The earliest timer that is set, whether it may run out or not.
+    timer: Option<(LineTime, &'static str)>,
 }
 
 /// Numbers given out; none is used twice while it can still be referred to.
@@ -93,28 +117,34 @@ impl Line {
             .iter()
             .map(|_| Slip::new(geometry.window))
             .collect();
-        let beams = geometry.eyes.iter().map(|_| Beam::default()).collect();
+        let beams = (0..geometry.beams()).map(|_| Beam::default()).collect();
         let machines = (0..geometry.machines).map(|_| Machine::default()).collect();
         let chutes = ChuteTable::new(geometry, failures_max);
-        let turns = vec![0; plan.rules.len()];
+        let turns = vec![0; plan.rules.len().max(1)];
         Self {
             plan: Arc::new(plan),
             actions: VecDeque::new(),
             now: LineTime::default(),
             encoder: Encoder::new(geometry),
+            round: Round::default(),
             node: Node::default(),
             beams,
             zones,
             machines,
             belt: VecDeque::new(),
             returning: VecDeque::new(),
+            clusters: VecDeque::new(),
             chutes,
             alarms: Alarms::default(),
             counters: Counters::default(),
             identities: Identities::default(),
             last_trailing: None,
             turns,
+            sequences: BTreeMap::new(),
+            duplicates: Duplicates::default(),
+            level: InductionLevel::default(),
             due: None,
+            timer: None,
             topology,
         }
     }
@@ -142,17 +172,30 @@ impl Line {
             Event::Plan { plan } => self.activate(plan),
             Event::Operator { command } => self.operator(command),
         }
+        self.settle_bags();
+        self.throttle();
+        // Timers are those of photo-eyes, and reset with them.
+        if let Event::Eye { .. } | Event::NodeUp { .. } | Event::Restarted = event {
+            self.find_timer();
+        }
     }
 
     /// Tells that the time asked for by [`Line::poll_timeout`] has come.
     pub fn handle_timeout(&mut self, now: LineTime) {
         self.now = self.now.max(now);
         self.timers();
+        self.throttle();
     }
 
     /// When the line wants to be woken next, and why.
     pub fn poll_timeout(&self) -> Option<(LineTime, &'static str)> {
         self.next_timer()
+    }
+
+    /// Belt count at which the line has something to do next; `None`: at the next one it is told.
+    /// [`Event::Belt`] for counts before it changes nothing but what is known of the speed.
+    pub const fn poll_count(&self) -> Option<Ticks> {
+        self.due
     }
 
     /// The next action, until `None`. Every event causes a bounded number of them: at most some
@@ -181,13 +224,18 @@ impl Line {
 
     fn eye(&mut self, eye: EyeId, edge: Edge, at: Ticks) {
         let place = self.geometry().eye_use(eye);
-        if let EyeUse::Belt(_) | EyeUse::Confirm(_) = place {
+        if let EyeUse::Belt(_) | EyeUse::Confirm(_) | EyeUse::Merge(_) | EyeUse::Origin = place {
             let fault = self.encoder.edge(self.now, eye, at);
             self.encoder_verdict(fault);
         }
         match place {
             EyeUse::Unknown => {}
             EyeUse::Belt(index) => self.belt_eye(index, edge, at),
+            EyeUse::Merge(merge) => {
+                let beam = self.geometry().merge_beam(merge);
+                self.belt_eye(beam, edge, at);
+            }
+            EyeUse::Origin => self.origin_seen(edge, at),
             EyeUse::Confirm(chute) => self.chute_eye(chute, edge, at),
             EyeUse::Full(chute) => self.chutes.full_eye(chute, edge, self.now),
         }
@@ -205,6 +253,7 @@ impl Line {
         for eye in 0..self.beams.len() {
             self.poll_beam(eye, count);
         }
+        self.clusters_due(count);
         for machine in &mut self.machines {
             machine.expire(count);
         }
@@ -232,8 +281,13 @@ impl Line {
             self.beams.iter().enumerate().filter_map(|(eye, beam)| {
                 beam.due(tracking::accept(geometry, eye), geometry.chatter)
             });
+        let clusters = self
+            .clusters
+            .iter()
+            .filter_map(|cluster| self.cluster_due(cluster));
         let nearest = parcels
             .chain(beams)
+            .chain(clusters)
             .reduce(|a, b| if b.is_before(a) { b } else { a });
         // Without a date of its own the line still looks around now and then.
         let at_most = count.offset(geometry.end.max(1));
@@ -249,14 +303,26 @@ impl Line {
         self.due = None;
     }
 
+    /// Something has to be done at `count` at the latest.
+    fn due_by(&mut self, count: Ticks) {
+        if self.due.is_some_and(|due| count.is_before(due)) {
+            self.due = Some(count);
+        }
+    }
+
     fn activate(&mut self, plan: &SortPlan) {
-        self.turns = vec![0; plan.rules.len()];
+        self.turns = vec![0; plan.rules.len().max(1)];
+        self.sequences.clear();
         self.plan = Arc::new(plan.clone());
+        for parcel in self.belt.iter_mut().filter(|_| planted::is(20)) {
+            parcel.plan = self.plan.clone();
+        }
     }
 
     fn operator(&mut self, command: &OperatorCommand) {
         match command {
             OperatorCommand::Reset => self.reset(),
+            OperatorCommand::CloseBag { chute } => self.close_bag(*chute),
             OperatorCommand::EmptyChute { chute } => self.empty_chute(*chute),
             OperatorCommand::EnableChute { chute, enabled } => self.enable_chute(*chute, *enabled),
             OperatorCommand::Key {
@@ -268,10 +334,13 @@ impl Line {
 
     /// Every parcel on the belt goes straight on from here.
     fn doubt_all(&mut self, cause: RejectCause) {
+        self.settle_all();
         for index in 0..self.belt.len() {
             if let Some(parcel) = self.belt.get_mut(index) {
                 parcel.doubt(cause);
             }
+            // A stroke rests on where its parcel was thought to be.
+            self.withdraw(index, cause);
             self.decide(index);
         }
         self.wake();

@@ -12,6 +12,10 @@ use crate::{ChuteId, Destination};
 pub struct SortPlan {
     /// Version, chosen by the planner; every decision names it.
     pub version: String,
+    /// Where all parcels go, read or not; the rules are not asked then. One chute: fixed; several
+    /// in turn: round-robin.
+    #[serde(default)]
+    pub everything: Option<Everything>,
     /// Rules, first match wins.
     #[serde(default, rename = "rule")]
     pub rules: Vec<Rule>,
@@ -21,6 +25,18 @@ pub struct SortPlan {
     /// Where held parcels go (customs, compliance). Absent: the reject chute.
     #[serde(default)]
     pub hold: Option<ChuteId>,
+}
+
+/// Chutes for all parcels.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Everything {
+    /// Chutes in order of preference; with `spread` they are used in turn.
+    pub chutes: Vec<ChuteId>,
+    /// Use the chutes in turn instead of by preference.
+    #[serde(default)]
+    pub spread: bool,
 }
 
 /// One line of a sort plan. A key that is absent matches everything.
@@ -44,6 +60,10 @@ pub struct Rule {
     /// Use the chutes in turn instead of by preference.
     #[serde(default)]
     pub spread: bool,
+    /// Parcels enter in the order of the numbers that the host gives them, from 1: a parcel whose
+    /// turn has not come takes another lap.
+    #[serde(default)]
+    pub sequence: bool,
 }
 
 /// What a rule is matched against.
@@ -82,6 +102,17 @@ impl SortPlan {
                     rule: rule.name.clone(),
                     earlier: cover.name.clone(),
                 });
+            }
+        }
+        if let Some(everything) = &self.everything {
+            let place = String::from("everything");
+            if everything.chutes.is_empty() {
+                problems.push(PlanError::NoChute {
+                    rule: place.clone(),
+                });
+            }
+            for chute in &everything.chutes {
+                known(topology, &place, *chute, &mut problems);
             }
         }
         for (place, chute) in [("overflow", self.overflow), ("hold", self.hold)] {

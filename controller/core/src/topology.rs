@@ -14,7 +14,7 @@ use crate::{CameraId, ChuteId, DiverterId, EyeId};
 mod check;
 mod geometry;
 
-pub(crate) use geometry::{BeltEye, ChuteSpec, DiverterSpec, EyeUse, Geometry};
+pub(crate) use geometry::{BeltEye, CarrierSpec, ChuteSpec, DiverterSpec, EyeUse, Geometry};
 
 /// `line.toml` as written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,9 @@ pub struct LineConfig {
     /// How exactly parcels are tracked.
     #[serde(default)]
     pub tracking: Tracking,
+    /// Carriers of a loop. Absent: parcels lie on a belt.
+    #[serde(default)]
+    pub carriers: Option<Carriers>,
     /// Photo-eyes, any order.
     #[serde(rename = "eye")]
     pub eyes: Vec<Eye>,
@@ -41,7 +44,8 @@ pub struct LineConfig {
     /// Diverters in the order in which parcels reach them.
     #[serde(rename = "diverter")]
     pub diverters: Vec<Diverter>,
-    /// Chutes, any order. Exactly one is of kind `reject`: the end of the belt.
+    /// Chutes, any order. Exactly one is of kind `reject`: the end of the belt, or on a loop a
+    /// chute with a diverter.
     #[serde(rename = "chute")]
     pub chutes: Vec<Chute>,
 }
@@ -56,12 +60,28 @@ pub struct Belt {
     /// Belt travel per encoder tick in micrometres, 100 to 10,000.
     pub um_per_tick: u32,
     /// From the induction photo-eye to the end of the belt, where parcels fall into the reject
-    /// chute.
+    /// chute; on a loop to where the way back to induction begins.
     pub length_mm: u32,
     /// Length of the recirculation conveyor, from its confirmation photo-eye to the induction
-    /// photo-eye. 0: the line has none.
+    /// photo-eye; on a loop of the way back. 0: the line has none.
     #[serde(default)]
     pub recirculation_mm: u32,
+}
+
+/// Carriers of a loop: trays or cross belts, each with one parcel, that come round for ever.
+///
+/// What is not discharged takes another lap by itself. Carriers do not slip, so that a parcel is
+/// where its carrier is, and the carrier is what a diverter acts on. Belt and way back together
+/// are as long as all carriers. The chute of kind `recirculation` is the loop itself: it has
+/// neither diverter nor photo-eye.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Carriers {
+    /// From one carrier to the next, 200 to 3,000; a whole number of encoder ticks.
+    pub pitch_mm: u32,
+    /// Carriers on the loop, 10 to 5,000.
+    pub count: u32,
 }
 
 /// Limits on parcels.
@@ -78,6 +98,10 @@ pub struct ParcelLimits {
     /// Laps after which a parcel is rejected.
     #[serde(default = "three")]
     pub laps_max: u8,
+    /// Parcels under way at most, 0 to 1,000: from four fifths on inductions are asked to slow
+    /// down, here to pause. 0: no limit.
+    #[serde(default)]
+    pub in_flight_max: u32,
 }
 
 fn three() -> u8 {
@@ -97,6 +121,57 @@ pub struct Tracking {
     pub jam_ms: u32,
     /// Failed strokes in a row after which a diverter is disabled.
     pub failed_strokes_max: u8,
+    /// Which rule ties an edge of a photo-eye to a parcel. All but `joint` are there to compare
+    /// with, and can missort.
+    pub rule: TrackerRule,
+    /// A stroke is sent only if the probability that it takes another parcel is at most this, in
+    /// parts per billion; 1 to 100,000,000.
+    pub doubt_ppb_max: u32,
+}
+
+/// Which rule ties an edge of a photo-eye to a parcel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum TrackerRule {
+    /// First in, first out, wherever the edge comes.
+    Fifo,
+    /// First in, first out; an edge before the next parcel's window is nobody's.
+    FifoEarly,
+    /// First in, first out within windows of wall-clock time.
+    WindowTime,
+    /// The parcel that is expected nearest, within windows of belt travel.
+    Nearest,
+    /// The first parcel in the order of the belt whose window of belt travel holds the edge.
+    Order,
+    /// All parcels and edges that compete, together: position, its uncertainty, order and length.
+    #[default]
+    Joint,
+}
+
+impl TrackerRule {
+    /// Every rule, simplest first.
+    pub const ALL: [Self; 6] = [
+        Self::Fifo,
+        Self::FifoEarly,
+        Self::WindowTime,
+        Self::Nearest,
+        Self::Order,
+        Self::Joint,
+    ];
+
+    /// Its name in files and on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fifo => "fifo",
+            Self::FifoEarly => "fifo-early",
+            Self::WindowTime => "window-time",
+            Self::Nearest => "nearest",
+            Self::Order => "order",
+            Self::Joint => "joint",
+        }
+    }
 }
 
 impl Default for Tracking {
@@ -106,6 +181,8 @@ impl Default for Tracking {
             command_ms: 120,
             jam_ms: 5_000,
             failed_strokes_max: 3,
+            rule: TrackerRule::Joint,
+            doubt_ppb_max: 1_000,
         }
     }
 }
@@ -121,7 +198,8 @@ pub struct Eye {
     pub name: String,
     /// What it is for.
     pub role: EyeRole,
-    /// Position along the belt; for `confirm` and `full` the chute's diverter counts, not this.
+    /// Position along the belt; for `confirm` and `full` the chute's diverter counts, not this. For
+    /// an induction that merges: where on the belt the leading edge comes to lie as it passes.
     #[serde(default)]
     pub position_mm: u32,
     /// The chute it watches, for `confirm` and `full`.
@@ -134,7 +212,8 @@ pub struct Eye {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EyeRole {
-    /// First sight of a parcel; position 0. Exactly one.
+    /// First sight of a parcel. Exactly one at position 0; others stand beside the belt, where
+    /// further inductions merge into it, and see their own parcels only.
     Induct,
     /// Re-bases tracking on the belt.
     Track,
@@ -142,6 +221,8 @@ pub enum EyeRole {
     Confirm,
     /// Blocked while a chute is full.
     Full,
+    /// Blocked by the flag of the first carrier of a loop, once a lap.
+    Origin,
 }
 
 /// A camera.
@@ -155,6 +236,10 @@ pub struct Camera {
     pub name: String,
     /// Centre of its view. The trigger is given when the parcel's middle is there.
     pub position_mm: u32,
+    /// Belt that it sees in one frame. A longer parcel gets a frame of each part, as it may be
+    /// two that touch, each with its label. 0: any parcel fits into one frame.
+    #[serde(default)]
+    pub view_mm: u32,
 }
 
 /// A diverter: one side of a machine.
@@ -166,10 +251,13 @@ pub struct Diverter {
     pub id: DiverterId,
     /// Name on drawings and screens.
     pub name: String,
+    /// How it moves parcels off the belt.
+    #[serde(default)]
+    pub kind: DiverterKind,
     /// Side of the belt, in the direction of travel.
     pub side: Side,
     /// Its working point. A parcel is diverted when the diverter is out as the parcel's middle
-    /// passes here.
+    /// passes here; by a `swing_arm` or `shoe` when it is out from leading to trailing edge.
     pub position_mm: u32,
     /// Belt its mechanism covers, half before and half after the position: no other parcel may be
     /// on it while the diverter moves.
@@ -185,6 +273,35 @@ pub struct Diverter {
     pub opposite: Option<DiverterId>,
     /// Where it sends parcels.
     pub chute: ChuteId,
+}
+
+/// How a diverter moves parcels off the belt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum DiverterKind {
+    /// A plate pushes the parcel off across the belt.
+    Pusher,
+    /// Wheels rise and steer the parcel off.
+    #[default]
+    Wheel,
+    /// Belts or rollers rise and carry the parcel off at a right angle.
+    PopUp,
+    /// An arm swings across the belt and guides the parcel off along itself.
+    SwingArm,
+    /// A switch sends the shoes beside the parcel across, and they push it off as it travels.
+    Shoe,
+    /// Tilts or drives the carrier that passes; on loops only.
+    Carrier,
+}
+
+impl DiverterKind {
+    /// True when it must be out from the parcel's leading edge to its trailing edge; otherwise it
+    /// takes what has its middle on it.
+    #[must_use]
+    pub const fn takes_whole(self) -> bool {
+        matches!(self, Self::SwingArm | Self::Shoe)
+    }
 }
 
 /// Side of the belt, in the direction of travel.
@@ -212,6 +329,9 @@ pub struct Chute {
     /// Parcels it holds until someone empties it. 0: not counted, only its photo-eye tells.
     #[serde(default)]
     pub capacity_parcels: u32,
+    /// Length of product it holds until someone empties it. 0: not counted.
+    #[serde(default)]
+    pub capacity_mm: u32,
     /// Shortest time from leaving the belt to its confirmation photo-eye.
     pub confirm_ms_min: u32,
     /// Longest time from leaving the belt to its confirmation photo-eye.
@@ -225,9 +345,9 @@ pub struct Chute {
 pub enum ChuteKind {
     /// Collects parcels of destinations.
     Sort,
-    /// Leads back to induction.
+    /// Leads back to induction; on a loop, the loop itself.
     Recirculation,
-    /// The end of the belt: whatever is not diverted.
+    /// The end of the belt: whatever is not diverted. On a loop it has a diverter.
     Reject,
 }
 
@@ -286,6 +406,14 @@ impl Topology {
         geometry::ticks_in_ms(&self.config.belt, ms)
     }
 
+    /// The same line, its parcels tracked by another rule.
+    #[must_use]
+    pub const fn with_rule(mut self, rule: TrackerRule) -> Self {
+        self.config.tracking.rule = rule;
+        self.geometry.rule = rule;
+        self
+    }
+
     /// The chute at the end of the belt.
     #[must_use]
     pub fn reject(&self) -> ChuteId {
@@ -309,7 +437,8 @@ impl Topology {
         self.config.chutes.iter().find(|chute| chute.id == id)
     }
 
-    /// The diverter that sends parcels to this chute; none for the reject chute.
+    /// The diverter that sends parcels to this chute; none for the end of the belt and for a loop
+    /// itself.
     #[must_use]
     pub fn diverter_of(&self, chute: ChuteId) -> Option<&Diverter> {
         self.config

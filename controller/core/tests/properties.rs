@@ -64,12 +64,13 @@ fn identification() -> impl Strategy<Value = Event> {
     });
     let resolution = prop_oneof![
         4 => destination().prop_map(|destination| Resolution::Sort {
+            sequence: None,
             destination,
             hop: None,
             why: String::new()
         }),
         1 => Just(Resolution::Unknown),
-        1 => Just(Resolution::Hold { reason: "x".into() }),
+        1 => Just(Resolution::Hold { reason: "x".into(), why: String::new() }),
     ];
     let resolved = (1_u64..30, resolution).prop_map(|(parcel, resolution)| Event::Resolved {
         parcel: ParcelId(parcel),
@@ -123,7 +124,7 @@ fn disturbance() -> impl Strategy<Value = Event> {
 fn event() -> impl Strategy<Value = Event> {
     let edge = prop_oneof![Just(Edge::Blocked), Just(Edge::Clear)];
     prop_oneof![
-        20 => (0_u8..44, edge, ticks())
+        20 => (0_u16..44, edge, ticks())
             .prop_map(|(eye, edge, at)| Event::Eye { eye: EyeId(eye), edge, at }),
         10 => ticks().prop_map(|at| Event::Belt { at }),
         6 => identification(),

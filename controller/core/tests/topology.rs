@@ -80,14 +80,14 @@ mod refused {
         ("eye[0].position_mm", "found 10", |line| {
             line.eyes[0].position_mm = 10;
         }),
-        ("eye", "found 0 of role induct", |line| {
+        ("eye", "found 0 of role induct at position 0", |line| {
             line.eyes.remove(0);
         }),
         ("eye[2].id", "found 1", |line| {
             line.eyes[2].id = EyeId(1);
         }),
-        ("eye[2].id", "0 to 63", |line| {
-            line.eyes[2].id = EyeId(64);
+        ("eye[2].id", "0 to 1023", |line| {
+            line.eyes[2].id = EyeId(1_024);
         }),
         ("eye[2].position_mm", "3000 has photo-eye 1", |line| {
             line.eyes[2].position_mm = 3_299;
@@ -116,8 +116,8 @@ mod refused {
         ("diverter[1].id", "found 0", |line| {
             line.diverters[1].id = DiverterId(0);
         }),
-        ("diverter[12].id", "0 to 31", |line| {
-            line.diverters[12].id = DiverterId(32);
+        ("diverter[12].id", "0 to 511", |line| {
+            line.diverters[12].id = DiverterId(512);
         }),
         ("diverter[12].position_mm", "14000 or more", |line| {
             line.diverters[12].position_mm = 13_000;
@@ -291,4 +291,97 @@ fn the_first_matching_rule_decides() {
     assert_eq!(found("DE", None, Some("de-fra")).as_deref(), Some("hop"));
     assert_eq!(found("DE", None, None).as_deref(), Some("all"));
     assert_eq!(found("FR", None, None), None);
+}
+
+#[cfg(test)]
+mod shapes {
+    use super::*;
+    use sortline_core::topology::{Carriers, LineConfig};
+
+    fn shape(name: &str) -> LineConfig {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/shapes/");
+        let text = std::fs::read_to_string(format!("{folder}{name}/line.toml")).unwrap();
+        toml::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn every_shape_is_taken() {
+        for name in [
+            "loop",
+            "hub",
+            "merge",
+            "pop-up",
+            "pusher",
+            "shoe",
+            "swing-arm",
+        ] {
+            let found = Topology::new(shape(name));
+            assert!(found.is_ok(), "{name}: {:?}", found.err());
+        }
+    }
+
+    type Change = (
+        &'static str,
+        &'static str,
+        &'static str,
+        fn(&mut LineConfig),
+    );
+
+    #[test]
+    fn what_loops_and_merges_must_not_be_is_refused_with_its_key() {
+        let table: [Change; 9] = [
+            ("loop", "carriers.count", "as long as belt", |line| {
+                line.belt.recirculation_mm += 600;
+            }),
+            (
+                "loop",
+                "carriers.pitch_mm",
+                "whole number of ticks",
+                |line| {
+                    line.belt.um_per_tick = 700;
+                },
+            ),
+            ("loop", "parcel.length_mm_max", "on one carrier", |line| {
+                line.parcel.length_mm_max = 561;
+            }),
+            ("loop", "eye", "of role origin", |line| {
+                line.eyes.retain(|eye| eye.role != EyeRole::Origin);
+            }),
+            ("loop", "eye", "behind the last diverter", |line| {
+                line.eyes.retain(|eye| eye.position_mm != 60_000);
+            }),
+            ("loop", "diverter[0].extend_ms", "half a carrier", |line| {
+                line.diverters[0].extend_ms = 150;
+            }),
+            ("merge", "carriers.count", "makes a loop", |line| {
+                line.carriers = Some(Carriers {
+                    pitch_mm: 600,
+                    count: 20,
+                });
+            }),
+            ("merge", "eye[1].position_mm", "found 1500", |line| {
+                line.eyes[1].position_mm = 1_500;
+            }),
+            (
+                "merge",
+                "eye[2].position_mm",
+                "behind the induction",
+                |line| {
+                    line.eyes[1].position_mm = 4_000;
+                },
+            ),
+        ];
+        for (name, key, problem, change) in table {
+            let mut line = shape(name);
+            change(&mut line);
+            let errors = Topology::new(line).unwrap_err();
+            let named = |error: &&sortline_core::topology::TopologyError| {
+                error.key == key && error.problem.contains(problem)
+            };
+            assert!(
+                errors.iter().any(|error| named(&error)),
+                "{name} {key}: {errors:#?}"
+            );
+        }
+    }
 }

@@ -3,7 +3,7 @@
 // it proves nothing about sorting.
 
 const COUNTRIES = ["DE", "FR", "PL", "ES", "IT", "NL", "GB", "US", "JP", "AU", "BR", "CA"];
-const HOSTILE = [
+export const HOSTILE = [
   '<script>document.title="owned"</script>',
   '<img src=x onerror="document.title=\'owned\'">',
   "\u202Egnirts elitsoh\u202C",
@@ -36,6 +36,12 @@ export class Plant {
     this.parcels = [];
     this.readings = [];
     this.alarms = new Map();
+    /** Parcels that wait for a coder, by number. */
+    this.waiting = new Map();
+    /** Lives of the last parcels, newest first. */
+    this.ended = [];
+    this.plan = "2026-11-A";
+    this.onAlarm = () => {};
     this.nextParcel = 48_120;
     this.nextReading = 1;
     this.untilNext = 0;
@@ -50,7 +56,11 @@ export class Plant {
       count: 0,
       serves: this.serves(c),
       last: null,
+      bag: { state: "open", sscc: null },
+      taken: null,
+      off: null,
     }));
+    this.bags = 0;
     this.cameras = topology.camera.map((c) => ({
       id: c.id,
       name: c.name,
@@ -78,17 +88,40 @@ export class Plant {
     this.alarms.set(key, {
       id: key,
       kind,
+      place: id,
+      name: this.hostile ? HOSTILE[(id ?? 0) % HOSTILE.length] : this.partName(kind, id),
+      fault: "unreachable",
       priority,
       text,
       consequence,
       remedy,
       since: new Date(this.now).toISOString(),
+      state: "active",
       acknowledged: false,
+      silenced: false,
+      count: 1,
+      root: null,
+      until: null,
+      reason: null,
     });
+    this.onAlarm(key, "raised");
+  }
+
+  partName(kind, id) {
+    const part = { chute_full: "chute", camera: "camera", jam: "eye", eye: "eye", diverter: "diverter" }[kind];
+    return this.topology[part]?.find((p) => p.id === id)?.name ?? "";
+  }
+
+  /** A person keyed a destination in. */
+  key(id, { country, postcode }) {
+    const parcel = this.parcels.find((p) => p.id === id);
+    if (!parcel || parcel.committed) return;
+    parcel.destination = `${country} ${postcode}`.trim();
+    parcel.chute = this.chutes.find((c) => c.kind === "sort").id;
   }
 
   clear(key) {
-    this.alarms.delete(key);
+    if (this.alarms.delete(key)) this.onAlarm(key, "cleared");
   }
 
   /** Moves everything on by `ms`. */
@@ -167,8 +200,37 @@ export class Plant {
     }
     this.totals[chute.kind === "reject" ? "rejected" : "sorted"] += 1;
     parcel.gone = true;
+    // A sample is not urgent: it waits on.
+    if (!this.waiting.get(parcel.id)?.sample) this.waiting.delete(parcel.id);
+    this.remember(parcel, chute);
     const capacity = this.topology.chute.find((c) => c.id === chute.id).capacity_parcels;
     if (!this.calm && capacity > 0 && chute.count >= capacity) this.fill(chute.id);
+  }
+
+  /** The life of a parcel as the journal would tell it. */
+  remember(parcel, chute) {
+    const time = (back) => new Date(this.now - back).toISOString();
+    const rejected = chute.kind === "reject";
+    const outcome = rejected
+      ? { outcome: "rejected", cause: { no_read: { reason: "nothing_found" } } }
+      : { outcome: "sorted", chute: chute.id };
+    const value = this.hostile ? HOSTILE[parcel.id % HOSTILE.length] : `RR${String(400_000_000 + parcel.id)}DE`;
+    const [country, postcode] = (parcel.destination ?? "").split(" ");
+    const destination = rejected ? null : { country, postcode, source: "manifest", confidence: 1000 };
+    const reading = { codes: rejected ? [] : [{ kind: "s10", value }], destination, no_read: rejected ? "nothing_found" : null };
+    this.ended.unshift({
+      id: parcel.id,
+      outcome: { parcel: parcel.id, at: time(0), ...outcome },
+      steps: [
+        { at: time(9000), step: "inducted", ticks: 1, lap: 0 },
+        { at: time(8800), step: "measured", length_mm: parcel.length, gap_mm: 620 },
+        { at: time(8000), step: "read", camera: 0, trigger: 1, reading, late: false },
+        { at: time(7990), step: "resolved", destination, hop: rejected ? null : "DE-LEJ", why: rejected ? "unknown" : "cheapest that keeps the promise" },
+        { at: time(7980), step: "decided", chute: chute.id, reason: this.hostile ? value : "via Leipzig", plan: this.plan },
+        { at: time(0), step: "ended", outcome },
+      ],
+    });
+    this.ended.length = Math.min(this.ended.length, 500);
   }
 
   fill(id) {
@@ -193,6 +255,7 @@ export class Plant {
     if (failed) {
       this.totals.no_read += 1;
       parcel.chute = this.reject().id;
+      this.wait(parcel, false);
     } else {
       parcel.destination = this.hostile ? HOSTILE[parcel.id % HOSTILE.length] : `${country} ${post}`;
       parcel.chute = chute.id;
@@ -203,6 +266,18 @@ export class Plant {
       camera.frames += 1;
       if (camera.id === 0 || this.random() < 0.3) this.addReading(parcel, camera, failed);
     }
+  }
+
+  wait(parcel, sample) {
+    this.waiting.set(parcel.id, {
+      parcel: parcel.id,
+      since: new Date(this.now).toISOString(),
+      reason: sample ? null : "nothing_found",
+      images: [`/api/v1/frames/${this.nextReading}.jpg`, `/api/v1/frames/${this.nextReading + 1}.jpg`],
+      sample,
+      by: null,
+      keyed_by: [],
+    });
   }
 
   addReading(parcel, camera, failed) {
@@ -222,10 +297,26 @@ export class Plant {
     this.readings.length = Math.min(this.readings.length, 64);
   }
 
+  /** The next number of a bag. */
+  sscc() {
+    const body = `09501101${String(300_000_000 + (this.bags += 1)).padStart(9, "0")}`;
+    const sum = [...body].reduce((all, digit, i) => all + Number(digit) * (i % 2 === 0 ? 3 : 1), 0);
+    return body + String((10 - (sum % 10)) % 10);
+  }
+
   /** Operator commands and faults on request. */
   command(body) {
     const chute = this.chute(body.chute);
+    if (body.command === "close_bag" && chute) {
+      chute.bag = { state: "closed", sscc: this.sscc() };
+      chute.state = "full";
+      return true;
+    }
     if (body.command === "empty_chute" && chute) {
+      if (chute.count > 0) {
+        chute.taken = { at: new Date(this.now).toISOString(), parcels: chute.count, sscc: chute.bag.sscc ?? this.sscc() };
+      }
+      chute.bag = { state: "open", sscc: null };
       chute.count = 0;
       if (chute.state === "full") chute.state = "ready";
       this.clear(`chute_full-${chute.id}`);
@@ -233,6 +324,8 @@ export class Plant {
     }
     if (body.command === "enable_chute" && chute) {
       chute.state = body.enabled ? "ready" : "disabled";
+      const reason = this.hostile ? HOSTILE[chute.id % HOSTILE.length] : body.reason;
+      chute.off = !body.enabled && reason ? { since: new Date(this.now).toISOString(), reason } : null;
       return true;
     }
     if (body.command === "reset") {
@@ -247,7 +340,7 @@ export class Plant {
     this.speed = this.topology.belt.speed_mm_per_s;
     this.node = "up";
     for (const camera of this.cameras) camera.healthy = true;
-    this.alarms.clear();
+    for (const key of this.alarms.keys()) this.clear(key);
   }
 
   fault(name, id) {
@@ -276,12 +369,27 @@ export class Plant {
       case "uncertain":
         for (const p of this.parcels.slice(2, 5)) p.status = "uncertain";
         break;
+      case "unread": {
+        const parcel = this.parcels.filter((p) => !p.committed && !p.looping).at(-1);
+        if (parcel) {
+          parcel.read = true;
+          parcel.destination = null;
+          parcel.chute = this.reject().id;
+          this.wait(parcel, false);
+        }
+        break;
+      }
+      case "sample": {
+        const parcel = this.parcels.at(-1);
+        if (parcel) this.wait(parcel, true);
+        break;
+      }
       case "lost":
         this.totals.lost += 1;
         break;
       case "clear":
         this.run();
-        for (const c of this.chutes) c.state = "ready";
+        for (const c of this.chutes) Object.assign(c, { state: "ready", off: null, bag: { state: "open", sscc: null } });
         break;
       default:
         return false;
@@ -302,7 +410,7 @@ export class Plant {
         ticks: this.ticks,
         um_per_tick: this.topology.belt.um_per_tick,
         node: this.node,
-        plan: "2026-11-A",
+        plan: this.plan,
       },
       rates: {
         ...t,
@@ -326,6 +434,10 @@ export class Plant {
       cameras: this.cameras,
       readings: this.readings,
       alarms: [...this.alarms.values()],
+      coding: {
+        limits: { first_mm: this.topology.diverter[0].position_mm - 900, last_mm: this.topology.diverter.at(-1).position_mm - 900 },
+        waiting: [...this.waiting.values()],
+      },
     };
   }
 }

@@ -1,5 +1,5 @@
 // Plays the service's HTTP API with a line that only exists on the screen.
-//   node mock/server.mjs [--port 8090] [--seed 1] [--hostile] [--calm] [--warm SECONDS]
+//   node mock/server.mjs [--port 8090] [--seed 1] [--hostile] [--calm] [--second] [--warm SECONDS]
 // Faults on request: POST /mock/{full,jammed,camera}/ID, /mock/{stop,node,uncertain,lost,clear},
 // /mock/drop (all live connections are cut), /mock/mute and /mock/unmute (nothing is answered).
 import { createServer } from "node:http";
@@ -7,7 +7,8 @@ import { readFile } from "node:fs/promises";
 import { existsSync, readFileSync } from "node:fs";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { Plant } from "./plant.mjs";
+import { Office } from "./office.mjs";
+import { HOSTILE, Plant } from "./plant.mjs";
 import { parseToml } from "./toml.mjs";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
@@ -36,6 +37,15 @@ function topology() {
   return line;
 }
 
+/** A short description of the API: enough to be shown. */
+const openapi = {
+  paths: {
+    "/api/v1/lines/{line}/state": { get: { summary: "The line at this moment.", "x-right": "see", parameters: [{ name: "line", required: true, schema: { type: "string" } }], responses: { 200: { description: "Snapshot" } } } },
+    "/api/v1/coding/{parcel}": { post: { summary: "Keys a destination in.", "x-right": "code", requestBody: { content: { "application/json": { schema: { $ref: "#/components/schemas/Keyed" } } } }, responses: { 200: { description: "Kind and agreement" } } } },
+  },
+  components: { schemas: { Keyed: { required: ["country"], properties: { country: { type: "string", description: "ISO 3166-1 alpha-2." }, took_ms: { type: "integer" } } } } },
+};
+
 /** A drawing in the place of a photograph: cardboard, a label, bars. */
 function picture(id) {
   const turn = (id * 47) % 360;
@@ -48,8 +58,17 @@ function picture(id) {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 320 240"><rect width="320" height="240" fill="#2b2d2f"/><g transform="rotate(${turn} 160 120)"><rect x="70" y="50" width="180" height="140" fill="#a5845c"/><rect x="70" y="114" width="180" height="10" fill="#b99a70"/><g transform="translate(105 70)"><rect width="110" height="84" fill="#f3f2ee"/><g transform="translate(12 48)" fill="#111">${bars}</g><path d="M12 14h60M12 22h74M12 30h42" stroke="#333" stroke-width="3"/></g></g></svg>`;
 }
 
-export function startMock({ port = 0, seed = 1, hostile = false, calm = false, warm = 40 } = {}) {
-  const plant = new Plant(topology(), { seed, hostile, calm });
+/** A picture that costs nothing to paint, for watches of hours in minutes. */
+const BLANK = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 3"/>';
+
+export async function startMock({ port = 0, seed = 1, hostile = false, calm = false, warm = 40, open = true, second = false, blank = false } = {}) {
+  const drawing = topology();
+  // Another controller, reached through this one.
+  const neighbor = second ? await startMock({ seed: seed + 1, hostile, warm, open, calm }) : null;
+  const plant = new Plant(drawing, { seed, hostile, calm });
+  if (neighbor) Object.assign(neighbor.plant.topology, { id: "line-2", name: "Line 2" });
+  const office = new Office(plant, { open, hostile: hostile ? HOSTILE : null });
+  plant.onAlarm = (id, change) => office.log(id, change);
   plant.now = Date.now() - warm * 1000;
   for (let ms = 0; ms < warm * 1000; ms += STEP_MS) plant.advance(STEP_MS);
   plant.now = Date.now();
@@ -81,6 +100,13 @@ export function startMock({ port = 0, seed = 1, hostile = false, calm = false, w
     for (const client of clients) client.write(`id: ${plant.seq}\nevent: delta\ndata: ${data}\n\n`);
   }
 
+  const summary = () => {
+    const { line, rates, alarms } = plant.members();
+    const open = alarms.filter((a) => !a.acknowledged && ["active", "returned"].includes(a.state));
+    const priority = ["high", "medium", "low"].find((rank) => open.some((a) => a.priority === rank)) ?? null;
+    return { id: line.id, name: line.name, at: "", up: !muted, state: line.state, parcels_per_hour: rates.parcels_per_hour, target_per_hour: rates.target_per_hour, alarms: open.length, priority };
+  };
+
   const json = (response, status, body) => {
     response.writeHead(status, { "content-type": "application/json" });
     response.end(body === undefined ? undefined : JSON.stringify(body));
@@ -109,6 +135,7 @@ export function startMock({ port = 0, seed = 1, hostile = false, calm = false, w
   async function body(request) {
     let text = "";
     for await (const chunk of request) text += chunk;
+    if (request.headers["content-type"] === "text/csv") return text;
     return JSON.parse(text || "{}");
   }
 
@@ -130,31 +157,44 @@ export function startMock({ port = 0, seed = 1, hostile = false, calm = false, w
     const path = decodeURIComponent(new URL(request.url, "http://mock").pathname);
     if (path.startsWith("/mock/")) return mock(path, response);
     if (muted && path.startsWith("/api/")) return request.socket.destroy();
+    const { searchParams } = new URL(request.url, "http://mock");
+    if (path.startsWith("/api/v1/lines") && !office.may("see")) return json(response, 401, { error: "sign in first" });
     const line = `/api/v1/lines/${plant.topology.id}`;
+    const at = /^\/at\/([a-z0-9-]+)(\/api\/v1\/.*)$/.exec(path);
+    if (at && neighbor) {
+      neighbor.office.signedIn = office.signedIn;
+      request.url = request.url.replace(`/at/${at[1]}`, "");
+      return neighbor.answer(request, response);
+    }
     if (path === "/api/v1/lines") {
-      return json(response, 200, [{ id: plant.topology.id, name: plant.topology.name }]);
+      return json(response, 200, [summary(), ...(neighbor ? [{ ...neighbor.summary(), at: "/at/line-2" }] : [])]);
     }
     if (path === `${line}/topology`) return json(response, 200, plant.topology);
     if (path === `${line}/state`) return json(response, 200, snapshot());
     if (path === `${line}/events`) return events(request, response);
     if (path === `${line}/commands` && request.method === "POST") {
-      const accepted = plant.command(await body(request));
+      if (!office.may("operate")) return json(response, 403, { error: "your roles do not include this" });
+      const told = await body(request);
+      const accepted = plant.command(told);
+      if (accepted) office.record(told.command, told.chute ?? "", null, told);
       return accepted
         ? json(response, 202, {})
         : json(response, 422, { detail: "No such chute on this line." });
     }
-    const alarm = /^\/api\/v1\/alarms\/(.+)\/acknowledge$/.exec(path);
-    if (alarm && request.method === "POST") {
-      const found = plant.alarms.get(alarm[1]);
-      if (!found) return json(response, 404, { detail: "No such alarm." });
-      found.acknowledged = true;
-      response.writeHead(204);
-      return response.end();
+    if (path.startsWith("/api/v1/") && !path.startsWith("/api/v1/lines") && !path.startsWith("/api/v1/frames")) {
+      const sent = ["POST", "PUT", "PATCH"].includes(request.method) ? await body(request) : undefined;
+      const said = office.answer(request.method, path, searchParams, sent);
+      if (said) {
+        if (typeof said.body === "string") return response.writeHead(said.status, { "content-type": "text/plain" }).end(said.body);
+        if (said.status === 204) return response.writeHead(204).end();
+        return json(response, said.status, said.body);
+      }
     }
+    if (path === "/api/openapi.json") return json(response, 200, openapi);
     const frame = /^\/api\/v1\/frames\/(\d+)\.jpg$/.exec(path);
     if (frame) {
       response.writeHead(200, { "content-type": "image/svg+xml", "cache-control": "max-age=120" });
-      return response.end(picture(Number(frame[1])));
+      return response.end(blank ? BLANK : picture(Number(frame[1])));
     }
     if (path.startsWith("/api/")) return json(response, 404, { detail: "Not found." });
     return file(path, response);
@@ -182,8 +222,18 @@ export function startMock({ port = 0, seed = 1, hostile = false, calm = false, w
     server.listen(port, "127.0.0.1", () => {
       resolve({
         plant,
+        office,
+        neighbor,
+        answer,
+        summary,
+        /** Goes ahead by so much at once, and tells it. */
+        leap(ms) {
+          for (let passed = 0; passed < ms; passed += STEP_MS) plant.advance(STEP_MS);
+          publish();
+        },
         base: `http://127.0.0.1:${server.address().port}`,
         close() {
+          neighbor?.close();
           timers.forEach(clearInterval);
           for (const socket of sockets) socket.destroy();
           server.close();
@@ -205,6 +255,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
     warm: value("--warm", 40),
     hostile: args.includes("--hostile"),
     calm: args.includes("--calm"),
+    second: args.includes("--second"),
   });
   process.stdout.write(`${mock.base}\n`);
 }

@@ -31,7 +31,16 @@ const alarm = (id: string, over: Partial<Alarm> = {}): Alarm => ({
   consequence: "",
   remedy: "",
   since: "2026-11-23T12:00:00Z",
+  place: null,
+  name: "",
+  fault: "",
+  state: "active",
   acknowledged: false,
+  silenced: false,
+  count: 1,
+  root: null,
+  until: null,
+  reason: null,
   ...over,
 });
 

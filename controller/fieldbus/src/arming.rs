@@ -1,10 +1,9 @@
 //! Taking the node into use, keeping it, and giving it back.
 
 use sortline_core::NodeFault;
-use sortline_regmap as map;
 use sortline_regmap::{AckCode, Control, ControlRequest, ControlResult, Flags, Heartbeat, Status};
 
-use crate::session::{End, Link, Phase, Session, read_status};
+use crate::session::{End, Link, Phase, Session};
 use crate::translate;
 
 /// Added to the longest hold when waiting for outputs of an earlier epoch: reading back takes a
@@ -49,7 +48,7 @@ impl Session {
             },
         )
         .await?;
-        let status = read_status(&mut link.bus, &mut self.statistics).await?;
+        let status = link.port.status(&mut self.statistics).await?;
         match status.lease.control {
             ControlResult::Done => {}
             // The circuit opened in between: try again at the next poll.
@@ -74,12 +73,11 @@ impl Session {
     /// The sign of life: a write, because reads feed no watchdog.
     pub(crate) async fn beat(&mut self, link: &mut Link) -> Result<(), End> {
         link.beat = link.beat.wrapping_add(1);
-        let words = Heartbeat {
+        let heartbeat = Heartbeat {
             owner: self.settings.owner,
             counter: link.beat,
-        }
-        .encode();
-        self.write(link, map::HEARTBEAT.start, &words).await
+        };
+        Ok(link.port.beat(heartbeat, &mut self.statistics).await?)
     }
 
     /// Outputs off before the controller leaves. If it fails, the watchdog does it.
@@ -110,7 +108,7 @@ impl Session {
         let Some(command) = self.doubtful.take() else {
             return Ok(());
         };
-        match self.look_up(link, &command).await? {
+        match link.port.look_up(&command, &mut self.statistics).await? {
             None => self.refuse(&command).await,
             Some(AckCode::Refused(refusal)) => {
                 self.deliver_refusal(&command, translate::refusal(refusal))
@@ -121,13 +119,6 @@ impl Session {
     }
 
     async fn control(&mut self, link: &mut Link, control: Control) -> Result<(), End> {
-        self.write(link, map::CONTROL.start, &control.encode())
-            .await
-    }
-
-    async fn write(&mut self, link: &mut Link, address: u16, words: &[u16]) -> Result<(), End> {
-        link.bus.write(address, words, &mut self.statistics).await?;
-        link.writes = link.writes.wrapping_add(1);
-        Ok(())
+        Ok(link.port.control(control, &mut self.statistics).await?)
     }
 }

@@ -1,18 +1,33 @@
-//! The controller's side of the fieldbus: Modbus sessions that survive real devices, and the
+//! The controller's side of the fieldbus: sessions that survive real devices, and the
 //! translation between register contract and core.
 //!
 //! [`translate`] is pure and serves the simulator as well; [`run`] owns one connection to one
 //! field node for as long as the controller lives.
 //!
-//! Frames are read and written by tokio-modbus, but nothing it returns is trusted: it takes short
-//! replies and foreign echoes for good data, drops a second reply in silence and waits for ever.
-//! `bus` therefore gives every call one deadline, counts the bytes of every reply, checks address
-//! and count of every echo, and gives the connection up at anything but a clean reply or a Modbus
-//! exception.
+//! Requests and replies are read and written by the own, pure modules [`pdu`] and `frame`: client
+//! libraries take short replies and foreign echoes for good data, drop a second reply in silence
+//! and wait for ever. [`bus`] gives every call one deadline, refuses bytes that nobody asked for,
+//! and gives a TCP connection up at anything but a clean reply or a Modbus exception; a serial
+//! line is drained and found in step again instead.
+//!
+//! A node can be reached over MQTT 5 as well ([`mqtt`]): the session is the same, only how it asks
+//! differs.
 
+pub mod address;
 mod arming;
-mod bus;
+pub mod bus;
+mod commanding;
+pub mod device;
+mod frame;
+pub mod mqtt;
+pub mod pdu;
+mod port;
+mod registers;
+pub mod scanner;
 mod session;
+pub mod statistics;
+pub mod tap;
+pub mod tls;
 pub mod translate;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -22,14 +37,16 @@ use sortline_core::{Command, Event, NodeFault};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
+use address::Dialer;
+pub use frame::Framing;
 use session::{End, Session};
+pub use statistics::{Points, Statistics};
+use tap::Tap;
 
-/// How to reach a field node, and what is expected of it.
+/// What is expected of a field node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Host and port of the node.
-    pub address: String,
-    /// Modbus unit id.
+    /// Modbus unit id; without meaning over MQTT.
     pub unit: u8,
     /// Time between two polls in milliseconds, 1 to 50.
     pub poll_ms: u16,
@@ -60,12 +77,10 @@ pub struct Needs {
     pub cameras: u16,
 }
 
-impl Settings {
-    /// Poll every 10 ms, calls within 50 ms, watchdog 100 ms, fresh journal.
-    #[must_use]
-    pub fn new(address: impl Into<String>) -> Self {
+impl Default for Settings {
+    /// Unit 1, poll every 10 ms, calls within 50 ms, watchdog 100 ms, fresh journal.
+    fn default() -> Self {
         Self {
-            address: address.into(),
             unit: 1,
             poll_ms: 10,
             call_ms: 50,
@@ -87,30 +102,40 @@ pub struct Delivery {
     pub cursor: u32,
 }
 
-/// What the fieldbus did so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Statistics {
-    /// Connections made.
-    pub connections: u64,
-    /// Modbus calls begun.
-    pub calls: u64,
-    /// Calls without a clean reply in time.
-    pub errors: u64,
-    /// Calls answered with a Modbus exception.
-    pub exceptions: u64,
-    /// Commands written.
-    pub commands: u64,
-    /// Events delivered from the node's ring.
-    pub events: u64,
-    /// Longest clean call in microseconds.
-    pub call_us_max: u64,
-    /// Sum of all clean calls in microseconds.
-    pub call_us_total: u64,
+/// Shortest and longest pause before a new connection. The longest leaves room for a try that
+/// was begun too early and for taking the node into use: a healed link is in use within 1 s.
+const BACK_OFF_MIN: Duration = Duration::from_millis(50);
+const BACK_OFF_MAX: Duration = Duration::from_millis(400);
+
+/// The session's ends, besides commands and events.
+#[derive(Debug, Default)]
+pub struct Watch {
+    /// Statistics, published after every poll.
+    pub statistics: watch::Sender<Statistics>,
+    /// Telegrams.
+    pub tap: Tap,
 }
 
-/// Shortest and longest pause before a new connection (reliability: reconnect within 1 s).
-const BACK_OFF_MIN: Duration = Duration::from_millis(50);
-const BACK_OFF_MAX: Duration = Duration::from_secs(1);
+/// Where a field node is.
+#[derive(Debug)]
+pub enum Place {
+    /// Behind Modbus.
+    Bus(Dialer),
+    /// Behind an MQTT broker.
+    Mqtt(mqtt::Broker),
+}
+
+impl From<Dialer> for Place {
+    fn from(dialer: Dialer) -> Self {
+        Self::Bus(dialer)
+    }
+}
+
+impl From<mqtt::Broker> for Place {
+    fn from(broker: mqtt::Broker) -> Self {
+        Self::Mqtt(broker)
+    }
+}
 
 /// Keeps a session with the field node until `commands` or `events` closes: reconnects for ever,
 /// and says so with [`Event::NodeDown`] and [`Event::NodeUp`].
@@ -119,26 +144,18 @@ const BACK_OFF_MAX: Duration = Duration::from_secs(1);
 /// When `events` is full this waits, the heartbeat stops, and the node switches off: a controller
 /// that does not keep up does not divert.
 pub async fn run(
+    place: impl Into<Place>,
     settings: Settings,
     commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<Delivery>,
-) {
-    run_watched(settings, commands, events, watch::Sender::default()).await;
-}
-
-/// [`run`], with statistics published after every poll.
-pub async fn run_watched(
-    settings: Settings,
-    commands: mpsc::Receiver<Command>,
-    events: mpsc::Sender<Delivery>,
-    statistics: watch::Sender<Statistics>,
+    watch: Watch,
 ) {
     let mut settings = settings;
     settings.poll_ms = settings.poll_ms.clamp(1, 50);
     if settings.owner == 0 {
         settings.owner = random_owner();
     }
-    let mut session = Session::new(settings, commands, events, statistics);
+    let mut session = Session::new(place.into(), settings, (commands, events), watch);
     let mut pause = BACK_OFF_MIN;
     let mut told: Option<NodeFault> = None;
     loop {

@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use sortline_core::{Command, Edge, Epoch, Event, EyeId, NodeFault, Refusal, StrokeResult, Ticks};
-use sortline_regmap as map;
-use sortline_regmap::{Ack, AckCode, Flags, Ident, Limits, Status};
-use tokio::sync::{mpsc, watch};
-use tokio::time::{MissedTickBehavior, interval};
+use sortline_regmap::{Flags, Limits, Status};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::bus::{Bus, BusError};
+use crate::port::Port;
 use crate::translate::{self, Feed};
-use crate::{Delivery, Settings, Statistics};
+use crate::{Delivery, Place, Settings, Statistics, Watch};
 
 /// Why a conversation ended.
 #[derive(Debug)]
@@ -21,20 +20,8 @@ pub(crate) enum End {
     Fault(NodeFault),
 }
 
-impl From<BusError> for End {
-    fn from(error: BusError) -> Self {
-        let fault = match &error {
-            BusError::ConnectTimeout | BusError::Transport(_) => NodeFault::Unreachable,
-            BusError::Timeout
-            | BusError::Nonsense(_)
-            | BusError::Frame(_)
-            | BusError::Exception(_) => NodeFault::Protocol,
-        };
-        tracing::debug!(
-            error = &error as &dyn std::error::Error,
-            ?fault,
-            "modbus call failed"
-        );
+impl From<NodeFault> for End {
+    fn from(fault: NodeFault) -> Self {
         Self::Fault(fault)
     }
 }
@@ -44,8 +31,6 @@ const QUIET_POLLS_MAX: u8 = 10;
 /// Outputs may differ from what the node wants for this many polls before it counts as a fault:
 /// the output stage needs time to follow.
 const MISMATCH_POLLS_MAX: u8 = 5;
-/// A command that the node says arrived damaged is written once more.
-const COMMAND_WRITES_MAX: u8 = 2;
 
 /// How far the node is on its way to be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,14 +43,18 @@ pub(crate) enum Phase {
     Up,
 }
 
+/// The node's own time may stand still for so long before its answers count as somebody's memory
+/// of it: gateways that keep old answers exist. Also the bound for noticing a half-open link.
+const FROZEN_MS_MAX: u16 = 150;
+
 /// What is known of the node during one connection.
 pub(crate) struct Link {
-    pub(crate) bus: Bus,
+    pub(crate) port: Port,
     pub(crate) phase: Phase,
     pub(crate) limits: Limits,
     pub(crate) epoch: u16,
-    /// Value of the node's write counter if nobody else writes.
-    pub(crate) writes: u16,
+    /// The node's write counter before this connection wrote anything.
+    writes: u16,
     pub(crate) beat: u16,
     /// Polls for which another controller was seen to hold the node.
     pub(crate) held_polls: u32,
@@ -74,6 +63,8 @@ pub(crate) struct Link {
     gap: bool,
     fresh: bool,
     uptime_ms: u32,
+    /// When the node's time was last seen to go on.
+    moved: Instant,
     mismatch_polls: u8,
     quiet_polls: u8,
     last_ticks: Option<u32>,
@@ -82,13 +73,14 @@ pub(crate) struct Link {
 /// What outlives a connection.
 #[derive(Debug)]
 pub(crate) struct Session {
+    place: Place,
     pub(crate) settings: Settings,
     pub(crate) statistics: Statistics,
     /// A command written without a clean reply.
     pub(crate) doubtful: Option<Command>,
     commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<Delivery>,
-    published: watch::Sender<Statistics>,
+    watch: Watch,
     cursor: Option<u32>,
     boot: Option<u16>,
     stop_told: bool,
@@ -98,19 +90,20 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(
+        place: Place,
         settings: Settings,
-        commands: mpsc::Receiver<Command>,
-        events: mpsc::Sender<Delivery>,
-        published: watch::Sender<Statistics>,
+        (commands, events): (mpsc::Receiver<Command>, mpsc::Sender<Delivery>),
+        watch: Watch,
     ) -> Self {
         let cursor = settings.cursor;
         Self {
+            place,
             settings,
             statistics: Statistics::default(),
             doubtful: None,
             commands,
             events,
-            published,
+            watch,
             cursor,
             boot: None,
             stop_told: false,
@@ -163,18 +156,15 @@ impl Session {
             }
             Err(end) => end,
         };
-        self.published.send_replace(self.statistics);
+        self.watch.statistics.send_replace(self.statistics);
         end
     }
 
     async fn connect(&mut self) -> Result<Link, End> {
-        let mut bus = Bus::connect(&self.settings).await?;
-        self.statistics.connections += 1;
-        let block = map::IDENT;
-        let words = bus
-            .read(block.start, block.words, &mut self.statistics)
-            .await?;
-        let ident = Ident::decode(&exact(&words)?);
+        let tap = self.watch.tap.clone();
+        let statistics = &mut self.statistics;
+        let mut port = Port::open(&self.place, &self.settings, tap, statistics).await?;
+        let ident = port.ident(&mut self.statistics).await?;
         if !ident.is_compatible() {
             return Err(End::Fault(NodeFault::Version));
         }
@@ -190,25 +180,14 @@ impl Session {
             })
             .await?;
         }
-        let block = map::LIMITS;
-        let words = bus
-            .read(block.start, block.words, &mut self.statistics)
-            .await?;
-        let limits = Limits::decode(&exact(&words)?);
-        let needs = self.settings.needs;
-        if limits.eyes < needs.eyes
-            || limits.diverters < needs.diverters
-            || limits.cameras < needs.cameras
-        {
-            tracing::warn!(?needs, ?limits, "field node has too few inputs or outputs");
-            return Err(End::Fault(NodeFault::Unsafe));
-        }
-        let status = read_status(&mut bus, &mut self.statistics).await?;
+        let limits = port.limits(&mut self.statistics).await?;
+        self.admit(&limits)?;
+        let status = port.status(&mut self.statistics).await?;
         let (feed, gap) = Feed::resume(self.cursor, status.rings);
         let fresh = self.cursor.is_none();
         self.cursor = Some(feed.cursor());
         Ok(Link {
-            bus,
+            port,
             phase: Phase::Unarmed,
             limits,
             epoch: status.health.epoch,
@@ -219,10 +198,26 @@ impl Session {
             gap,
             fresh,
             uptime_ms: status.health.uptime_ms,
+            moved: Instant::now(),
             mismatch_polls: 0,
             quiet_polls: 0,
             last_ticks: None,
         })
+    }
+
+    /// Whether a node of these limits can serve the line.
+    fn admit(&self, limits: &Limits) -> Result<(), End> {
+        let needs = self.settings.needs;
+        if limits.eyes < needs.eyes
+            || limits.diverters < needs.diverters
+            || limits.cameras < needs.cameras
+            || limits.heartbeat_ms == 0
+            || limits.hold_ms_max == 0
+        {
+            tracing::warn!(?needs, ?limits, "field node has too few inputs or outputs");
+            return Err(End::Fault(NodeFault::Unsafe));
+        }
+        Ok(())
     }
 
     async fn talk(&mut self, link: &mut Link) -> End {
@@ -231,13 +226,18 @@ impl Session {
         loop {
             let step = tokio::select! {
                 biased;
-                _ = ticks.tick() => self.poll(link).await,
+                _ = ticks.tick() => {
+                    let begun = Instant::now();
+                    let step = self.poll(link).await;
+                    self.statistics.polled(begun.elapsed(), ticks.period());
+                    step
+                }
                 command = self.commands.recv() => match command {
                     Some(command) => self.command(link, &command).await,
                     None => Err(End::Closed),
                 },
             };
-            self.published.send_replace(self.statistics);
+            self.watch.statistics.send_replace(self.statistics);
             if let Err(end) = step {
                 return end;
             }
@@ -249,7 +249,7 @@ impl Session {
         if link.phase != Phase::Unarmed {
             self.beat(link).await?;
         }
-        let status = read_status(&mut link.bus, &mut self.statistics).await?;
+        let status = link.port.status(&mut self.statistics).await?;
         self.check(link, &status).await?;
         let mut announce = settle(link, &status)?;
         if link.feed.skip_lost(status.rings) {
@@ -262,7 +262,11 @@ impl Session {
         } else {
             self.drain(link, &status, announce).await?;
         }
-        self.tell_belt(link, status.clock.ticks).await?;
+        // The count of a node that was switched off and on is another one: not before the core
+        // knows that events were lost.
+        if !link.gap {
+            self.tell_belt(link, status.clock.ticks).await?;
+        }
         if link.phase == Phase::Unarmed {
             self.arm(link, &status).await?;
         }
@@ -275,9 +279,14 @@ impl Session {
         if health.uptime_ms.wrapping_sub(link.uptime_ms).cast_signed() < 0 {
             return Err(End::Fault(NodeFault::Restarted));
         }
-        link.uptime_ms = health.uptime_ms;
+        if health.uptime_ms != link.uptime_ms {
+            (link.uptime_ms, link.moved) = (health.uptime_ms, Instant::now());
+        } else if link.moved.elapsed() > Duration::from_millis(FROZEN_MS_MAX.into()) {
+            return Err(End::Fault(NodeFault::Protocol));
+        }
         let foreign = status.lease.owner != 0 && status.lease.owner != self.settings.owner;
-        if health.writes != link.writes || (foreign && link.phase != Phase::Unarmed) {
+        let writes = link.writes.wrapping_add(link.port.writes());
+        if health.writes != writes || (foreign && link.phase != Phase::Unarmed) {
             return Err(End::Fault(NodeFault::SecondMaster));
         }
         let mismatch = health.flags.has(Flags::MISMATCH);
@@ -308,12 +317,12 @@ impl Session {
     async fn drain(&mut self, link: &mut Link, status: &Status, announce: bool) -> Result<(), End> {
         let levels = announce && (link.gap || link.fresh);
         let mut pending = announce;
-        while let Some((address, count)) = link.feed.next_read(status.rings) {
-            let words = link.bus.read(address, count, &mut self.statistics).await?;
-            let Ok(events) = link.feed.decode(&words) else {
-                // Overwritten since the poll; the next one finds the gap.
-                break;
-            };
+        let rings = status.rings;
+        while let Some(events) = link
+            .port
+            .events(&link.feed, rings, &mut self.statistics)
+            .await?
+        {
             for found in events {
                 if pending && link.gap {
                     pending = false;
@@ -364,7 +373,7 @@ impl Session {
                 let edge = if blocked { Edge::Blocked } else { Edge::Clear };
                 let at = Ticks(status.clock.ticks);
                 let event = Event::Eye {
-                    eye: EyeId(eye),
+                    eye: EyeId(eye.into()),
                     edge,
                     at,
                 };
@@ -397,67 +406,6 @@ impl Session {
             }
         }
     }
-
-    /// Writes a command and reads its answer. Without a clean reply it is not known whether the
-    /// node has it: it is never written again, and looked up after the next connection.
-    async fn command(&mut self, link: &mut Link, command: &Command) -> Result<(), End> {
-        if link.phase != Phase::Up {
-            return self.refuse(command).await;
-        }
-        self.statistics.commands += 1;
-        match self.exchange(link, command).await {
-            Ok(Some(result)) => match translate::answer(command, result) {
-                Some(event) => self.deliver(event).await,
-                None => Ok(()),
-            },
-            Ok(None) => self.deliver_refusal(command, Refusal::Checksum).await,
-            Err(error) => {
-                self.doubtful = Some(*command);
-                let seq = translate::seq(command);
-                let result = StrokeResult::Unknown;
-                self.deliver(Event::Stroke { seq, result }).await?;
-                Err(error.into())
-            }
-        }
-    }
-
-    /// The node's answer; `None` when the command arrived damaged every time.
-    async fn exchange(
-        &mut self,
-        link: &mut Link,
-        command: &Command,
-    ) -> Result<Option<AckCode>, BusError> {
-        let (address, words) = translate::command_words(command);
-        for _ in 0..COMMAND_WRITES_MAX {
-            link.bus
-                .write(address, &words, &mut self.statistics)
-                .await?;
-            link.writes = link.writes.wrapping_add(1);
-            if let Some(result) = self.look_up(link, command).await? {
-                return Ok(Some(result));
-            }
-        }
-        Ok(None)
-    }
-
-    /// What the node remembers of a command.
-    pub(crate) async fn look_up(
-        &mut self,
-        link: &mut Link,
-        command: &Command,
-    ) -> Result<Option<AckCode>, BusError> {
-        let seq = translate::seq(command).0;
-        let words = link
-            .bus
-            .read(map::ack_address(seq), 4, &mut self.statistics)
-            .await?;
-        let words = words
-            .as_array()
-            .ok_or(BusError::Nonsense("answer of another length"))?;
-        Ok(Ack::decode(*words)
-            .filter(|ack| ack.seq == seq)
-            .map(|ack| ack.result))
-    }
 }
 
 /// True when the node has just become usable.
@@ -474,18 +422,4 @@ fn settle(link: &mut Link, status: &Status) -> Result<bool, End> {
     };
     link.phase = Phase::Settling(polls);
     Ok(false)
-}
-
-pub(crate) async fn read_status(bus: &mut Bus, statistics: &mut Statistics) -> Result<Status, End> {
-    let words = bus
-        .read(map::STATUS.start, map::STATUS.words, statistics)
-        .await?;
-    Status::decode(&exact(&words)?).ok_or(End::Fault(NodeFault::Protocol))
-}
-
-fn exact<const N: usize>(words: &[u16]) -> Result<[u16; N], End> {
-    words
-        .as_array()
-        .copied()
-        .ok_or(End::Fault(NodeFault::Protocol))
 }

@@ -8,7 +8,8 @@ use sortline_core::{
     CameraId, Command, DiverterId, Edge, Epoch, Event, EyeId, NodeFault, Refusal, Seq,
     StrokeResult, Ticks, TriggerId,
 };
-use sortline_fieldbus::{Delivery, Needs, Settings, run};
+use sortline_fieldbus::address::{Address, Dialer};
+use sortline_fieldbus::{Delivery, Needs, Settings, Watch, run};
 use sortline_logic::{Limits, Node};
 use sortline_node::{Field, serve};
 use tokio::net::{TcpListener, TcpStream};
@@ -87,26 +88,37 @@ async fn start_node(
     (address, tokio::spawn(node), stop)
 }
 
-fn settings(address: &str) -> Settings {
-    let mut settings = Settings::new(address);
-    settings.call_ms = 2_000;
-    settings.watchdog_ms = 5_000;
-    settings.needs = Needs {
-        eyes: 4,
-        diverters: 2,
-        cameras: 1,
-    };
-    settings
+fn dialer(address: &str) -> Dialer {
+    Dialer::to(&Address::Tcp(address.to_owned()), None)
+}
+
+fn settings() -> Settings {
+    Settings {
+        call_ms: 2_000,
+        watchdog_ms: 5_000,
+        needs: Needs {
+            eyes: 4,
+            diverters: 2,
+            cameras: 1,
+        },
+        ..Settings::default()
+    }
 }
 
 async fn start(configure: impl FnOnce(&mut Settings)) -> Rig {
     let inputs = Inputs::default();
     let (address, node, stop_node) = start_node(inputs.clone(), "127.0.0.1:0", 9).await;
-    let mut settings = settings(&address);
+    let mut settings = settings();
     configure(&mut settings);
     let (commands, inbox) = mpsc::channel(16);
     let (outbox, events) = mpsc::channel(16);
-    let session = tokio::spawn(run(settings, inbox, outbox));
+    let session = tokio::spawn(run(
+        dialer(&address),
+        settings,
+        inbox,
+        outbox,
+        Watch::default(),
+    ));
     Rig {
         inputs,
         address,
@@ -276,9 +288,15 @@ async fn persisted_cursor_goes_on_without_gap() {
     let (outbox, events) = mpsc::channel(16);
     let again = Settings {
         cursor: Some(cursor),
-        ..settings(&rig.address)
+        ..settings()
     };
-    let session = tokio::spawn(run(again, inbox, outbox));
+    let session = tokio::spawn(run(
+        dialer(&rig.address),
+        again,
+        inbox,
+        outbox,
+        Watch::default(),
+    ));
     let mut rig = Rig {
         session,
         commands,
@@ -355,10 +373,14 @@ async fn restarted_node_is_noticed_and_used_again() {
 async fn too_small_a_node_and_none_at_all_are_refused() {
     let mut rig = start(|settings| settings.needs.diverters = 3).await;
     assert_eq!(rig.down().await, NodeFault::Unsafe);
-    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = closed.local_addr().unwrap().to_string();
-    drop(closed);
-    let mut rig = start(|settings| settings.address = address).await;
+    let rig = start(|_| {}).await;
+    rig.stop_node.send(()).unwrap();
+    rig.node.await.unwrap().unwrap();
+    let mut rig = Rig {
+        node: tokio::spawn(std::future::pending()),
+        stop_node: oneshot::channel().0,
+        ..rig
+    };
     assert_eq!(rig.down().await, NodeFault::Unreachable);
     let stroke = Command::Withdraw {
         seq: Seq(5),

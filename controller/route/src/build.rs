@@ -7,13 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::cells::{At, Problems};
+use crate::delay::Delay;
 use crate::graph;
+use crate::learn::usual_weather;
 use crate::micros::Micros;
 use crate::network::{Kind, Mode, Network, Node, NodeInfo, Promise};
 use crate::postcode::Postcodes;
-use crate::risk::Delay;
-use crate::tables::{PlaceRow, Problem, TableName, Tables};
-use crate::time::{Hours, Offsets, WeekHours};
+use crate::tables::{CustomsRow, PlaceRow, Problem, TableName, Tables};
+use crate::time::{Exceptions, Hours, Offsets, WeekHours, local_days, parse_day};
+use crate::timetable::Timetable;
 
 /// Longest run of a stretch, and of a delivery: 60 days.
 const RUN_MAX: i32 = 86_400;
@@ -23,6 +25,7 @@ const WEEK: i32 = 10_080;
 pub(crate) fn build(tables: &Tables) -> Result<Network, Vec<Problem>> {
     let mut build = Build::new(tables);
     build.settings();
+    build.calendars();
     build.places();
     build.customs();
     build.services();
@@ -37,6 +40,8 @@ struct Border {
     p50: i32,
     p90: i32,
     time: Arc<Delay>,
+    /// Digits of the HS code that it is for.
+    digits: usize,
 }
 
 struct Build<'a> {
@@ -47,7 +52,12 @@ struct Build<'a> {
     hours_known: BTreeMap<(WeekHours, usize), usize>,
     rates: BTreeMap<&'a str, Micros>,
     borders: BTreeMap<(&'a str, &'a str, &'a str), Border>,
+    /// Clearances by territories, mode and clock.
+    crossings: BTreeMap<(String, String, Mode, usize), u32>,
     services: BTreeSet<&'a str>,
+    /// Territories of a country's places.
+    territories: BTreeMap<String, BTreeSet<String>>,
+    calendars: BTreeMap<&'a str, Exceptions>,
 }
 
 impl<'a> Build<'a> {
@@ -66,7 +76,14 @@ impl<'a> Build<'a> {
             postcodes: Postcodes::default(),
             promises: Vec::new(),
             delays: Vec::new(),
+            model: None,
+            weather: BTreeMap::new(),
+            usual: Vec::new(),
             rates: BTreeMap::new(),
+            service_ids: BTreeMap::new(),
+            light_g: 0,
+            timetable: Timetable::default(),
+            conditions: Vec::new(),
         };
         let clock_names = tables
             .time_zones
@@ -82,7 +99,10 @@ impl<'a> Build<'a> {
             hours_known: BTreeMap::new(),
             rates: BTreeMap::new(),
             borders: BTreeMap::new(),
+            crossings: BTreeMap::new(),
             services: BTreeSet::new(),
+            territories: BTreeMap::new(),
+            calendars: BTreeMap::new(),
         }
     }
 
@@ -115,9 +135,9 @@ impl<'a> Build<'a> {
             };
             let kind = self.kind(at, &place.kind);
             let clock = self.clock_of(at, &place.time_zone);
-            let week = self
-                .problems
-                .hours(at, &place.days, &place.opens, &place.closes);
+            let but = self.calendar(at, &place.calendar);
+            let days = (place.days.as_str(), but.as_ref());
+            let week = self.problems.hours(at, days, &place.opens, &place.closes);
             let info = NodeInfo {
                 id: self.problems.id(at, "id", &place.id),
                 name: place.name.clone(),
@@ -131,6 +151,8 @@ impl<'a> Build<'a> {
                     .problems
                     .whole(at, "handling_min", &place.handling_min, 0..=14_400),
             };
+            let territories = self.territories.entry(info.country.clone()).or_default();
+            territories.insert(info.territory.clone());
             self.add_node(at, info, None);
         }
         if self.tables.places.is_empty() {
@@ -141,6 +163,65 @@ impl<'a> Build<'a> {
             self.problems
                 .add(at, "id", "no record", "at least one place");
         }
+    }
+
+    /// The calendars, each for the days that unrolling looks at.
+    fn calendars(&mut self) {
+        let edges = Offsets::new(0, Vec::new());
+        // A day more on both sides: clocks are up to 14 hours from UTC.
+        let window = local_days(&edges, self.network.window);
+        let days = window.start() - 1..=window.end() + 1;
+        let mut all: BTreeMap<&'a str, BTreeMap<i32, bool>> = BTreeMap::new();
+        for (row, line) in self.tables.calendars.iter().enumerate() {
+            let at = At {
+                table: TableName::Calendars,
+                row,
+            };
+            let from = self.day(at, "from", &line.from).unwrap_or(*days.start());
+            let until = self.day(at, "until", &line.until).unwrap_or(*days.end());
+            let both = !line.from.is_empty() && !line.until.is_empty();
+            if both && until < from {
+                self.problems
+                    .add(at, "until", &line.until, "a day not before `from`");
+            }
+            if line.calendar.is_empty() {
+                self.problems.add(at, "calendar", "", "a name");
+            }
+            if !matches!(line.runs.as_str(), "yes" | "no") {
+                self.problems.add(at, "runs", &line.runs, "yes or no");
+            }
+            let known = all.entry(&line.calendar).or_default();
+            let first = from.max(*days.start());
+            known.extend((first..=until.min(*days.end())).map(|day| (day, line.runs == "yes")));
+        }
+        self.calendars = all
+            .into_iter()
+            .map(|(name, days)| (name, Arc::new(days)))
+            .collect();
+    }
+
+    fn day(&mut self, at: At, column: &'static str, text: &str) -> Option<i32> {
+        if text.is_empty() {
+            return None;
+        }
+        let day = parse_day(text);
+        if day.is_none() {
+            self.problems.add(at, column, text, "a day YYYY-MM-DD");
+        }
+        day
+    }
+
+    /// The exceptions of a named calendar; none for an empty name.
+    fn calendar(&mut self, at: At, name: &str) -> Option<Exceptions> {
+        if name.is_empty() {
+            return None;
+        }
+        let known = self.calendars.get(name).cloned();
+        if known.is_none() {
+            self.problems
+                .add(at, "calendar", name, "a name of calendars.csv, or nothing");
+        }
+        known
     }
 
     fn position(&mut self, at: At, place: &PlaceRow) -> (f64, f64) {
@@ -185,13 +266,14 @@ impl<'a> Build<'a> {
     }
 
     fn hours(&mut self, week: WeekHours, clock: usize) -> usize {
-        if let Some(known) = self.hours_known.get(&(week, clock)) {
+        let key = (week, clock);
+        if let Some(known) = self.hours_known.get(&key) {
             return *known;
         }
         let index = self.network.hours.len();
-        let hours = Hours::unroll(week, &self.offsets(clock), self.network.window);
+        let hours = Hours::unroll(&key.0, &self.offsets(clock), self.network.window);
         self.network.hours.push(hours);
-        self.hours_known.insert((week, clock), index);
+        self.hours_known.insert(key, index);
         index
     }
 
@@ -207,60 +289,69 @@ impl<'a> Build<'a> {
     }
 
     fn customs(&mut self) {
-        let territories: BTreeSet<&str> = self
-            .network
-            .nodes
-            .iter()
-            .map(|place| place.territory.as_str())
-            .collect();
-        let territories: BTreeSet<String> = territories.into_iter().map(str::to_owned).collect();
-        for (row, border) in self.tables.customs.iter().enumerate() {
+        let nodes = self.network.nodes.iter();
+        let territories: BTreeSet<String> = nodes.map(|place| place.territory.clone()).collect();
+        let mut seen = BTreeSet::new();
+        for (row, line) in self.tables.customs.iter().enumerate() {
             let at = At {
                 table: TableName::Customs,
                 row,
             };
-            for (column, name) in [("from", &border.from), ("to", &border.to)] {
-                if !territories.contains(name) {
+            for (column, name) in [("from", &line.from), ("to", &line.to)] {
+                if !territories.contains(name) && (column == "to" || name != "*") {
                     self.problems
                         .add(at, column, name, "a territory of places.csv");
                 }
             }
-            if border.mode != "*" {
-                self.mode(at, &border.mode);
+            if line.mode != "*" {
+                self.mode(at, &line.mode);
             }
-            let p50 = self
-                .problems
-                .whole(at, "p50_min", &border.p50_min, 0..=RUN_MAX);
-            let p90 = self
-                .problems
-                .whole(at, "p90_min", &border.p90_min, p50..=RUN_MAX);
-            let week = self
-                .problems
-                .hours(at, &border.days, &border.opens, &border.closes);
-            let Some(week) = week else { continue };
-            let time = Arc::new(Delay::lognormal(p50.unsigned_abs(), p90.unsigned_abs()));
-            let key = (
-                border.from.as_str(),
-                border.to.as_str(),
-                border.mode.as_str(),
-            );
-            if self
-                .borders
-                .insert(
-                    key,
-                    Border {
-                        week,
-                        p50,
-                        p90,
-                        time,
-                    },
-                )
-                .is_some()
-            {
-                let allowed = "one record for two territories and a mode";
-                self.problems.add(at, "mode", &border.mode, allowed);
+            let goods = self.commodity(at, &line.commodity);
+            let key = (line.from.as_str(), line.to.as_str(), line.mode.as_str());
+            if !seen.insert((key, goods)) {
+                let allowed = "one record for two territories, a mode and a commodity";
+                self.problems.add(at, "mode", &line.mode, allowed);
+            }
+            let Some(border) = self.border(at, line, goods.len()) else {
+                continue;
+            };
+            let known = self.borders.get(&key).map(|known| known.digits);
+            if self.tables.hs_code.starts_with(goods) && known.is_none_or(|d| d <= goods.len()) {
+                self.borders.insert(key, border);
             }
         }
+    }
+
+    fn border(&mut self, at: At, line: &CustomsRow, digits: usize) -> Option<Border> {
+        let p50 = self
+            .problems
+            .whole(at, "p50_min", &line.p50_min, 0..=RUN_MAX);
+        let p90 = self
+            .problems
+            .whole(at, "p90_min", &line.p90_min, p50..=RUN_MAX);
+        let but = self.calendar(at, &line.calendar);
+        let days = (line.days.as_str(), but.as_ref());
+        let week = self.problems.hours(at, days, &line.opens, &line.closes)?;
+        let time = Arc::new(Delay::lognormal(p50.unsigned_abs(), p90.unsigned_abs()));
+        Some(Border {
+            week,
+            p50,
+            p90,
+            time,
+            digits,
+        })
+    }
+
+    /// The digits with which the HS codes of the goods begin; none for any goods.
+    fn commodity(&mut self, at: At, text: &'a str) -> &'a str {
+        let any = text.is_empty() || text == "*";
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        let code = digits && (2..=10).contains(&text.len());
+        if !any && !code {
+            let allowed = "two to ten digits of an HS code, or *";
+            self.problems.add(at, "commodity", text, allowed);
+        }
+        if any { "" } else { text }
     }
 
     fn mode(&mut self, at: At, text: &str) -> Mode {
@@ -300,19 +391,19 @@ impl<'a> Build<'a> {
                 self.problems.add(at, "delay.p90_min", &found, &allowed);
             }
         }
-        self.network.delays = Mode::ALL
+        let rows = &self.tables.settings.delay;
+        self.network.usual = Mode::ALL
             .iter()
-            .map(|mode| self.tables.settings.delay.get(mode.name()))
-            .map(|row| {
-                row.map_or_else(Delay::none, |row| {
-                    Delay::lognormal(row.p50_min, row.p90_min)
-                })
-            })
+            .map(|mode| rows.get(mode.name()).copied().unwrap_or_default())
+            .collect();
+        let usual = self.network.usual.iter();
+        self.network.delays = usual
+            .map(|row| usual_weather(&Delay::lognormal(row.p50_min, row.p90_min)))
             .collect();
     }
 
     fn finish(mut self) -> Result<Network, Vec<Problem>> {
-        self.network.legs.sort_by_key(|leg| leg.from);
+        self.network.legs.sort_by_key(|leg| (leg.from, leg.to));
         let legs = &self.network.legs;
         self.network.first_leg = (0..=self.network.nodes.len())
             .map(|node| legs.partition_point(|leg| leg.from.index() < node))
@@ -337,6 +428,13 @@ impl<'a> Build<'a> {
             self.network.rates = rates
                 .map(|(name, rate)| ((*name).to_owned(), *rate))
                 .collect();
+            let capacities = self
+                .network
+                .services
+                .iter()
+                .map(|service| service.capacity_g);
+            self.network.light_g = capacities.min().unwrap_or(i64::MAX);
+            self.network.timetable = Timetable::new(&self.network);
             return Ok(self.network);
         }
         self.problems.0.sort_unstable();
@@ -348,6 +446,6 @@ impl<'a> Build<'a> {
 /// the order of the file.
 fn sorted<T>(rows: &[T], id: impl Fn(&T) -> &String) -> Vec<(usize, &T)> {
     let mut all: Vec<(usize, &T)> = rows.iter().enumerate().collect();
-    all.sort_by_key(|(_, row)| id(row).clone());
+    all.sort_by(|(_, left), (_, right)| id(left).cmp(id(right)));
     all
 }

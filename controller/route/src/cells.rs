@@ -2,7 +2,7 @@
 
 use crate::micros::Micros;
 use crate::tables::{Problem, TableName};
-use crate::time::{Days, WeekHours, parse_clock};
+use crate::time::{Days, Exceptions, WeekHours, parse_clock};
 
 /// Collects problems; every reader gives a harmless value after one, so that reading goes on.
 #[derive(Debug, Default)]
@@ -131,18 +131,23 @@ impl Problems {
     pub(crate) fn hours(
         &mut self,
         at: At,
-        days: &str,
+        (days, but): (&str, Option<&Exceptions>),
         opens: &str,
         closes: &str,
     ) -> Option<WeekHours> {
         let opens = self.clock(at, "opens", opens);
         let closes = self.clock(at, "closes", closes);
-        let days = self.days(at, days)?;
+        let days = self.days(at, days)?.but(but);
         Some(WeekHours {
             days,
             opens,
             closes,
         })
+    }
+
+    /// A decimal that may be left out: then nothing.
+    pub(crate) fn optional(&mut self, at: At, column: &'static str, text: &str) -> Option<Micros> {
+        (!text.is_empty()).then(|| self.decimal(at, column, text))
     }
 }
 

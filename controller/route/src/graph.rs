@@ -1,12 +1,10 @@
 //! What needs no timetable: the static graph of the network, on petgraph.
 //!
-//! Nodes are places and zones, edges the (board, alight) pairs. It tells what is connected at all,
-//! and gives lower bounds that let a search leave out what cannot become an answer.
+//! Nodes are places and zones, edges the (board, alight) pairs. It tells what is connected at all.
 
-use petgraph::algo::dijkstra;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::unionfind::UnionFind;
-use petgraph::visit::{Bfs, EdgeRef, Reversed};
+use petgraph::visit::Bfs;
 
 use crate::network::{Network, Node};
 
@@ -73,47 +71,5 @@ impl Network {
             .filter(|(_, reached)| !reached)
             .map(|((node, _), _)| node)
             .collect()
-    }
-}
-
-/// What it takes from each node to a destination at the very least.
-#[derive(Clone, Debug)]
-pub(crate) struct Bounds {
-    /// Minutes, by node: cut-off, run, clearance and handling without any waiting. `None`: the
-    /// destination cannot be reached from there.
-    pub(crate) minutes: Vec<Option<i32>>,
-    /// Millionths of the base currency, by node.
-    pub(crate) cost: Vec<Option<i64>>,
-}
-
-impl Bounds {
-    pub(crate) fn new(network: &Network, to: Node, weight_g: u32) -> Self {
-        let graph = build(network);
-        let target = NodeIndex::new(to.index());
-        let leg = |number: &u32| network.leg(*number);
-        let minutes = dijkstra(Reversed(&graph), target, None, |edge| {
-            leg(edge.weight()).map_or(i32::MAX / 4, |leg| network.least_minutes(leg))
-        });
-        let cost = dijkstra(Reversed(&graph), target, None, |edge| {
-            leg(edge.weight()).map_or(i64::MAX / 4, |leg| leg.cost(weight_g).0)
-        });
-        let all = || graph.node_indices();
-        Self {
-            minutes: all().map(|node| minutes.get(&node).copied()).collect(),
-            cost: all().map(|node| cost.get(&node).copied()).collect(),
-        }
-    }
-
-    pub(crate) fn at(&self, node: Node) -> Option<(i32, i64)> {
-        let minutes = self.minutes.get(node.index()).copied().flatten()?;
-        Some((minutes, self.cost.get(node.index()).copied().flatten()?))
-    }
-}
-
-impl Network {
-    fn least_minutes(&self, leg: &crate::network::Leg) -> i32 {
-        let clearance = self.clearance(leg).map_or(0, |clearance| clearance.p50);
-        let handling = self.node(leg.to).map_or(0, |info| info.handling);
-        leg.cutoff + leg.run + clearance + handling
     }
 }

@@ -9,26 +9,55 @@
 //! The crate has no clock, no file and no time-zone data: times are [`Minute`]s, clocks are
 //! [`Offsets`], and the caller provides both.
 
+mod ahead;
+mod booking;
+pub mod boost;
 mod build;
 mod cells;
 pub mod compliance;
+mod conditions;
+mod corridor;
+pub mod day;
+mod delay;
+pub mod forecast;
+pub mod generator;
+mod goal;
 mod graph;
+mod learn;
+pub mod lifecycle;
 mod micros;
 mod network;
 mod options;
 mod postcode;
+mod queue;
+mod ranking;
+mod reach;
+mod replan;
 mod risk;
 mod search;
+mod simulate;
+pub mod sortplan;
 mod table;
 mod tables;
 mod time;
+mod timetable;
+pub mod weeks;
 mod why;
 
+pub use ahead::{Ahead, TABLES_MAX};
+pub use booking::{Booked, Booking};
+pub use conditions::{Applied, BadCondition, CONDITIONS_MAX, Change, Condition};
+pub use goal::Goal;
+pub use learn::{Arrived, Learnt, Model, RUNS_MAX, Score, Trial};
 pub use micros::Micros;
-pub use network::{Kind, Level, Mode, Network, Node, NodeInfo, Size};
-pub use options::{CustomsStep, Hop, Query, RouteOption};
+pub use network::{Connection, Kind, Level, Mode, Network, Node, NodeInfo, Size};
+pub use options::{CustomsStep, Hop, Limits, Point, Query, RouteOption};
+pub use reach::{Bounds, Reach};
+pub use replan::{Plan, Planner, Replanned};
+
 pub use table::{Entry, Table};
 pub use tables::{
-    CustomsRow, DelayRow, PlaceRow, Problem, ServiceRow, Settings, TableName, Tables, ZoneRow,
+    CalendarRow, CustomsRow, DelayRow, PlaceRow, Problem, ServiceRow, Settings, TableName, Tables,
+    ZoneRow,
 };
 pub use time::{DAY_MIN, Minute, Offsets, Window};

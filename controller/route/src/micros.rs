@@ -49,8 +49,18 @@ impl Micros {
         if whole <= 0 {
             return self;
         }
+        if let Some(product) = self.0.checked_mul(part) {
+            return Self(product / whole);
+        }
         let product = i128::from(self.0) * i128::from(part) / i128::from(whole);
         Self(i64::try_from(product).unwrap_or(i64::MAX))
+    }
+
+    /// Its share for each of so many, as a fraction for statistics.
+    pub(crate) fn mean_of(self, number: usize) -> f64 {
+        let number = i64::try_from(number.max(1)).unwrap_or(i64::MAX);
+        let millis = i32::try_from(self.0 / number / 1_000).unwrap_or(i32::MAX);
+        f64::from(millis) / 1_000.0
     }
 
     /// Rounded to hundredths of the unit, half up.

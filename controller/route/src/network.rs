@@ -7,11 +7,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::conditions::Condition;
+use crate::delay::Delay;
+use crate::learn::{ByWeather, Model};
 use crate::micros::Micros;
 use crate::postcode::Postcodes;
-use crate::risk::Delay;
-use crate::tables::{Problem, Tables};
+use crate::tables::{DelayRow, Problem, Tables};
 use crate::time::{Hours, Minute, Offsets, Window};
+use crate::timetable::{Run, Timetable};
 
 /// Means of transport.
 #[derive(
@@ -34,6 +37,17 @@ pub enum Mode {
 impl Mode {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Air, Self::Truck, Self::Rail, Self::Sea, Self::Van];
+
+    /// Its place in [`Mode::ALL`].
+    pub(crate) const fn index(self) -> usize {
+        match self {
+            Self::Air => 0,
+            Self::Truck => 1,
+            Self::Rail => 2,
+            Self::Sea => 3,
+            Self::Van => 4,
+        }
+    }
 
     /// The word used in tables and results.
     #[must_use]
@@ -70,6 +84,12 @@ pub enum Kind {
 pub struct Node(pub(crate) u32);
 
 impl Node {
+    /// Places and zones are numbered from 0, places first.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+
     pub(crate) const fn index(self) -> usize {
         self.0 as usize
     }
@@ -103,7 +123,12 @@ pub(crate) struct Service {
     pub(crate) carrier: String,
     /// Departures from the first stop, in order.
     pub(crate) departures: Vec<Minute>,
+    /// What a departure takes in all.
     pub(crate) capacity_g: i64,
+    pub(crate) capacity_l: i64,
+    pub(crate) capacity_pieces: i64,
+    /// Straits, canals and passes on the way.
+    pub(crate) via: Vec<String>,
 }
 
 /// Customs clearance at the end of a leg.
@@ -133,6 +158,8 @@ pub(crate) struct Leg {
     pub(crate) clearance: Option<u32>,
     /// Base currency.
     pub(crate) fixed: Micros,
+    /// Least price, whatever the weight.
+    pub(crate) least: Micros,
     /// Base currency per kilogram.
     pub(crate) per_kg: Micros,
     /// Grams of CO2 per parcel and per kilogram.
@@ -143,8 +170,8 @@ pub(crate) struct Leg {
 impl Leg {
     /// Price for a parcel in the base currency.
     pub(crate) fn cost(&self, weight_g: u32) -> Micros {
-        self.fixed
-            .plus(self.per_kg.share(i64::from(weight_g), 1_000))
+        let by_weight = self.per_kg.share(i64::from(weight_g), 1_000);
+        self.fixed.plus(by_weight).max(self.least)
     }
 
     /// CO2 for a parcel in grams.
@@ -155,14 +182,34 @@ impl Leg {
 }
 
 /// Promised delivery days of a zone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Promise {
     pub(crate) days: crate::time::Days,
     pub(crate) standard: i32,
     pub(crate) express: i32,
 }
 
-/// A checked network over a window of time. Immutable: a change of the tables makes a new one.
+/// A departure of a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connection {
+    /// Number of the leg: a (board, alight) pair of one service.
+    pub leg: u32,
+    /// Boarding place.
+    pub from: Node,
+    /// Where it ends.
+    pub to: Node,
+    /// A parcel must be ready by then.
+    pub board_by: Minute,
+    /// Cleared and handled at the end.
+    pub ready: Minute,
+    /// Price in the base currency.
+    pub cost: Micros,
+    /// Grams of CO2.
+    pub co2: Micros,
+}
+
+/// A checked network over a window of time. A change of the tables makes a new one; live
+/// conditions change it in place.
 #[derive(Clone, Debug)]
 pub struct Network {
     pub(crate) base: String,
@@ -181,10 +228,22 @@ pub struct Network {
     pub(crate) postcodes: Postcodes,
     /// By node; `None` for places.
     pub(crate) promises: Vec<Option<Promise>>,
-    /// By mode, in the order of [`Mode::ALL`].
-    pub(crate) delays: Vec<Delay>,
+    /// By mode, in the order of [`Mode::ALL`], as the settings say.
+    pub(crate) delays: Vec<ByWeather>,
+    /// What the delays are made of, by mode.
+    pub(crate) usual: Vec<DelayRow>,
+    /// Delays learnt from runs, when there are any.
+    pub(crate) model: Option<Arc<Model>>,
     /// What one unit of a currency costs in the base currency.
     pub(crate) rates: BTreeMap<String, Micros>,
+    /// Services that are not last-mile tours.
+    pub(crate) service_ids: BTreeMap<String, u32>,
+    /// Every service takes a parcel of this weight, in grams.
+    pub(crate) light_g: i64,
+    pub(crate) timetable: Timetable,
+    pub(crate) conditions: Vec<Condition>,
+    /// Levels of weather by place and stretch.
+    pub(crate) weather: BTreeMap<Node, Vec<(Minute, Minute, usize)>>,
 }
 
 impl Network {
@@ -277,20 +336,32 @@ impl Network {
         }
     }
 
+    /// Every departure of every leg, under the conditions in force, for a parcel of this weight.
+    pub fn connections(&self, weight_g: u32) -> impl Iterator<Item = Connection> {
+        let legs = (0u32..).zip(&self.legs);
+        legs.flat_map(move |(number, leg)| {
+            let (cost, co2) = (leg.cost(weight_g), leg.co2(weight_g));
+            let runs = self.timetable.runs(number).iter();
+            runs.map(move |run| Connection {
+                leg: number,
+                from: leg.from,
+                to: leg.to,
+                board_by: Minute(run.board),
+                ready: Minute(run.ready),
+                cost,
+                co2,
+            })
+        })
+    }
+
     pub(crate) fn text_clock(&self, node: Node, at: Minute) -> String {
         self.clock(node)
             .map_or_else(String::new, |clock| clock.clock(at))
     }
 
-    pub(crate) fn legs_from(&self, node: Node) -> impl Iterator<Item = (u32, &Leg)> {
-        let from = self.first_leg.get(node.index()).copied().unwrap_or(0);
-        let to = self
-            .first_leg
-            .get(node.index() + 1)
-            .copied()
-            .unwrap_or(from);
-        let first = u32::try_from(from).unwrap_or(u32::MAX);
-        (first..).zip(self.legs.get(from..to).unwrap_or_default())
+    pub(crate) fn text_clock_from(&self, node: Node, at: Minute, now: Minute) -> String {
+        self.clock(node)
+            .map_or_else(String::new, |clock| clock.clock_from(at, now))
     }
 
     pub(crate) fn leg(&self, leg: u32) -> Option<&Leg> {
@@ -305,35 +376,29 @@ impl Network {
         self.clearances.get(leg.clearance? as usize)
     }
 
-    /// Departure from the boarding stop that a parcel ready at `ready` can still take.
-    pub(crate) fn next_departure(&self, leg: &Leg, ready: Minute) -> Option<Minute> {
-        let service = self.service(leg)?;
-        let earliest = ready.after(leg.cutoff - leg.offset);
-        let index = service
-            .departures
-            .partition_point(|departure| *departure < earliest);
-        service
-            .departures
-            .get(index)
-            .map(|departure| departure.after(leg.offset))
+    /// Departure of a leg that a parcel ready at `ready` can still take.
+    pub(crate) fn next_run(&self, leg: u32, ready: Minute) -> Option<Run> {
+        self.timetable.next_run(leg, ready.0)
     }
 
-    /// When a parcel that leaves by `leg` at `departure` is ready at the leg's end: cleared and
-    /// handled. `None` beyond the window.
-    pub(crate) fn ready_after(&self, leg: &Leg, departure: Minute) -> Option<Minute> {
-        let mut at = departure.after(leg.run);
+    /// When a parcel on a vehicle of `leg` that arrives at `arrive` is ready at the leg's end:
+    /// cleared and handled. `None` beyond the window.
+    pub(crate) fn ready_after(&self, leg: &Leg, arrive: Minute) -> Option<Minute> {
+        let mut at = arrive;
         if let Some(clearance) = self.clearance(leg) {
-            at = self
-                .hours
-                .get(clearance.hours)?
-                .next(at)?
-                .after(clearance.p50);
+            let presented = self.hours.get(clearance.hours)?.next(at)?;
+            at = presented.after(clearance.p50);
         }
+        self.handled(leg, at)
+    }
+
+    /// When a parcel that is at the end of `leg` and cleared at `at` is handled.
+    pub(crate) fn handled(&self, leg: &Leg, at: Minute) -> Option<Minute> {
         let end = self.node(leg.to)?;
-        if let Some(hours) = end.hours {
-            at = self.hours.get(hours)?.next(at)?.after(end.handling);
+        match end.hours {
+            Some(hours) => Some(self.hours.get(hours)?.next(at)?.after(end.handling)),
+            None => Some(at),
         }
-        (at < self.window.to).then_some(at)
     }
 
     pub(crate) fn takes(&self, leg: &Leg, weight_g: u32) -> bool {
@@ -345,7 +410,7 @@ impl Network {
     /// (20:00 local). `None` for a place.
     pub(crate) fn promise(&self, node: Node, ready: Minute, level: Level) -> Option<Minute> {
         const DAY_ENDS: i32 = 20 * 60;
-        let promise = self.promises.get(node.index()).copied().flatten()?;
+        let promise = self.promises.get(node.index())?.as_ref()?;
         let clock = self.clock(node)?;
         let wanted = match level {
             Level::Express => promise.express,

@@ -3,24 +3,24 @@
 
 use std::collections::BTreeSet;
 
-use crate::graph::Bounds;
+use crate::goal::Goal;
 use crate::micros::Micros;
 use crate::network::{Level, Mode, Network, Node};
+use crate::ranking::{differs, distinct, keep_useful, order};
+use crate::reach::{Allowed, Reach};
 use crate::risk::Arrivals;
-use crate::search::{Spec, Step, earliest, pareto};
+use crate::search::{Spec, Step, pareto};
 use crate::time::{DAY_MIN, Minute};
 use crate::why;
 
-/// A route counts as keeping its promise from this probability on.
-pub(crate) const SURE: f64 = 0.9;
 /// Routes that end this much later than the earliest, and after the promise, are not looked for.
 const SLACK_MIN: i32 = 6 * DAY_MIN;
 /// A promise to a place, which has no delivery days: this long after the earliest arrival.
 const GRACE_MIN: i32 = 12 * 60;
-/// Two routes closer than this in arrival and cost are one alternative.
-const ALIKE_MIN: i32 = 60;
-/// Share of the cost, in thousandths.
-const ALIKE_PERMILLE: i64 = 20;
+/// Minutes to spare at every change for which surer routes are looked for.
+pub(crate) const SPARE_MIN: [i32; 2] = [60, 240];
+/// The same for vehicles as late as these shares of them are at most.
+pub(crate) const LATE_SHARES: [f64; 3] = [0.5, 0.75, 0.9];
 
 /// What routes are asked for.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +40,28 @@ pub struct Query {
     pub promise: Option<Minute>,
     /// Most alternatives wanted.
     pub options: usize,
+}
+
+/// What [`Network::points`] leaves out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Routes that arrive more than this many minutes after the earliest.
+    pub within_min: i32,
+    /// Routes that are better than another by at most this many thousandths.
+    pub tolerance_permille: i64,
+    /// Whether emissions count.
+    pub co2: bool,
+}
+
+/// What a route comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Point {
+    /// Arrival by timetable.
+    pub arrive: Minute,
+    /// Price in the base currency.
+    pub cost: Micros,
+    /// Grams of CO2; 0 when they do not count.
+    pub co2_g: Micros,
 }
 
 /// One leg of a route.
@@ -105,6 +127,7 @@ pub struct RouteOption {
     pub customs: Vec<CustomsStep>,
     /// Reasons, one sentence each.
     pub why: Vec<String>,
+    pub(crate) steps: Vec<Step>,
 }
 
 impl RouteOption {
@@ -130,10 +153,15 @@ impl Network {
         if query.from == query.to {
             return vec![self.already_there(query)];
         }
-        let bounds = Bounds::new(self, query.to, query.weight_g);
+        let goal = Goal::new(self, query.to, query.weight_g);
+        let mut search = Options {
+            network: self,
+            query: *query,
+            goal: &goal,
+            reach: Reach::new(self),
+        };
         let none = BTreeSet::new();
-        let first = earliest(self, query.from, query.ready, query.weight_g, &none);
-        let Some(best) = first.at.get(query.to.index()).copied().flatten() else {
+        let Some(best) = search.around(SLACK_MIN, &none) else {
             return Vec::new();
         };
         let promise = query
@@ -145,16 +173,53 @@ impl Network {
             ..*query
         };
         let mut arrivals = Arrivals::new(query.ready);
-        let mut front = self.front(query, &bounds, best.after(SLACK_MIN).max(promise), &none);
+        search.query.promise = Some(promise);
+        let slack = SLACK_MIN.max(promise.since(best));
+        let mut front = search.front(slack, &none);
         if front.is_empty() {
             // Only routes of more legs than the Pareto search allows.
-            front.extend(first.route(self, query.to));
+            front.extend(search.reach.route(self, query.to));
         }
+        search.surer(&mut front, best.after(slack));
         let all = self.ranked(query, &front, &mut arrivals);
         let mut chosen = distinct(all, query.options);
-        self.fill_up(query, &bounds, &mut arrivals, &mut chosen);
+        search.fill_up(&mut arrivals, &mut chosen);
         why::explain(self, query, &mut chosen);
         chosen
+    }
+
+    /// The legs of a route, each with the first departure for a parcel that is ready at `ready`.
+    pub(crate) fn without_waiting(&self, steps: &[Step], ready: Minute) -> Option<Vec<Step>> {
+        let mut now = ready;
+        let step = |step: &Step| {
+            let leg = self.leg(step.leg)?;
+            let run = self.next_run(step.leg, now)?;
+            now = Minute(run.ready);
+            Some(Step {
+                leg: step.leg,
+                departs: Minute(run.board).after(leg.cutoff),
+                ready: now,
+            })
+        };
+        steps.iter().map(step).collect()
+    }
+
+    /// Adds the route to a node that a search with time to spare found, unless it is known or ends
+    /// after `latest`.
+    pub(crate) fn add_route(
+        &self,
+        reach: &Reach,
+        (to, ready, latest): (Node, Minute, Minute),
+        routes: &mut Vec<Vec<Step>>,
+    ) {
+        let route = reach.route(self, to);
+        let route = route.and_then(|steps| self.without_waiting(&steps, ready));
+        let ends = |steps: &Vec<Step>| steps.last().is_some_and(|step| step.ready <= latest);
+        if let Some(steps) = route.filter(ends)
+            && !routes.contains(&steps)
+        {
+            routes.push(steps);
+        }
     }
 
     /// Routes with their figures, best first.
@@ -168,6 +233,7 @@ impl Network {
             .iter()
             .map(|steps| self.evaluate(query, steps, arrivals))
             .collect();
+        keep_useful(&mut all);
         order(&mut all, query.level);
         all
     }
@@ -177,68 +243,59 @@ impl Network {
     /// chooses from.
     #[must_use]
     pub fn frontier(&self, query: &Query) -> Vec<(Minute, Micros)> {
-        let none = BTreeSet::new();
-        let bounds = Bounds::new(self, query.to, query.weight_g);
-        let first = earliest(self, query.from, query.ready, query.weight_g, &none);
-        let Some(best) = first.at.get(query.to.index()).copied().flatten() else {
-            return Vec::new();
+        let goal = Goal::new(self, query.to, query.weight_g);
+        let mut search = Options {
+            network: self,
+            query: *query,
+            goal: &goal,
+            reach: Reach::new(self),
         };
-        let routes = self.front(query, &bounds, best.after(SLACK_MIN), &none);
-        let cost = |steps: &[Step]| self.cost(query, steps);
+        let routes = search.front(SLACK_MIN, &BTreeSet::new());
+        let cost = |steps: &[Step]| self.cost_of(steps, query.weight_g);
         let figures = routes
             .iter()
             .filter_map(|steps| Some((steps.last()?.ready, cost(steps))));
         figures.collect()
     }
 
-    fn front(
+    /// Arrival, cost and emissions of the routes that no other beats in all three. With a tolerance
+    /// every route left out has one among the answers that is worse by at most that share in each
+    /// criterion, the arrival counted from readiness.
+    #[must_use]
+    pub fn points(&self, query: &Query, limits: Limits) -> Vec<Point> {
+        let goal = Goal::new(self, query.to, query.weight_g);
+        self.points_to(query, limits, &goal, &mut Reach::new(self))
+    }
+
+    /// The same with lower bounds and memory at hand; the bounds are for the destination and the
+    /// weight of the query.
+    #[must_use]
+    pub fn points_to(
         &self,
         query: &Query,
-        bounds: &Bounds,
-        latest: Minute,
-        banned: &BTreeSet<u32>,
-    ) -> Vec<Vec<Step>> {
+        limits: Limits,
+        goal: &Goal,
+        reach: &mut Reach,
+    ) -> Vec<Point> {
+        let none = BTreeSet::new();
+        let allowed = Allowed {
+            weight_g: query.weight_g,
+            banned: &none,
+        };
+        let from = (query.from, query.ready);
+        reach.around(self, from, (&goal.bounds, limits.within_min), allowed);
+        let Some(best) = reach.at(query.to) else {
+            return Vec::new();
+        };
         let spec = Spec {
             origin: query.from,
             ready: query.ready,
-            weight_g: query.weight_g,
-            latest,
-            target: Some((query.to, bounds)),
-            tolerance_permille: 0,
-            banned,
+            allowed,
+            latest: best.after(limits.within_min),
+            tolerance_permille: limits.tolerance_permille,
+            co2: limits.co2,
         };
-        pareto(self, &spec).routes(query.to)
-    }
-
-    /// Adds the best routes that do without one service of the first route.
-    fn fill_up(
-        &self,
-        query: &Query,
-        bounds: &Bounds,
-        arrivals: &mut Arrivals,
-        chosen: &mut Vec<RouteOption>,
-    ) {
-        let Some(first) = chosen.first().cloned() else {
-            return;
-        };
-        for hop in &first.legs {
-            if chosen.len() >= query.options {
-                break;
-            }
-            if self.is_zone(hop.to) {
-                continue;
-            }
-            let services = (0u32..).zip(&self.services);
-            let banned = services.filter(|(_, service)| service.id == hop.service);
-            let banned: BTreeSet<u32> = banned.map(|(number, _)| number).collect();
-            let latest = first.arrive.after(SLACK_MIN);
-            let front = self.front(query, bounds, latest, &banned);
-            let more = self.ranked(query, &front, arrivals);
-            let best = more
-                .into_iter()
-                .find(|option| chosen.iter().all(|other| differs(option, other)));
-            chosen.extend(best);
-        }
+        pareto(self, &spec, reach, Some(goal)).points(query.to)
     }
 
     fn already_there(&self, query: &Query) -> RouteOption {
@@ -263,7 +320,7 @@ impl Network {
             arrive_p90: when.quantile(0.9),
             promise,
             on_time_probability: when.by(promise),
-            cost: self.cost(query, steps),
+            cost: self.cost_of(steps, query.weight_g),
             co2_g: used().fold(Micros::ZERO, |sum, leg| sum.plus(leg.co2(query.weight_g))),
             customs: used()
                 .filter_map(|leg| {
@@ -279,12 +336,13 @@ impl Network {
                 .collect(),
             legs,
             why: Vec::new(),
+            steps: steps.to_vec(),
         }
     }
 
-    fn cost(&self, query: &Query, steps: &[Step]) -> Micros {
+    pub(crate) fn cost_of(&self, steps: &[Step], weight_g: u32) -> Micros {
         let legs = steps.iter().filter_map(|step| self.leg(step.leg));
-        legs.fold(Micros::ZERO, |sum, leg| sum.plus(leg.cost(query.weight_g)))
+        legs.fold(Micros::ZERO, |sum, leg| sum.plus(leg.cost(weight_g)))
     }
 
     fn hop(&self, step: &Step) -> Option<Hop> {
@@ -304,62 +362,89 @@ impl Network {
     }
 }
 
-/// Puts the one to take first, then by arrival: of the routes sure to keep the promise the
-/// earliest that hardly costs more than the cheapest (for express the earliest of all); when none
-/// is sure, the one most likely to keep it.
-fn order(options: &mut [RouteOption], level: Level) {
-    options.sort_by_key(|option| (option.arrive, option.cost));
-    let best = {
-        let all = || options.iter().enumerate();
-        let sure = || all().filter(|(_, option)| option.on_time_probability >= SURE);
-        let pick = match level {
-            Level::Express => sure().min_by_key(|(_, option)| (option.arrive, option.cost)),
-            Level::Standard | Level::Economy => {
-                let least = sure()
-                    .map(|(_, option)| option.cost)
-                    .min()
-                    .unwrap_or_default();
-                let most = least.plus(least.share(ALIKE_PERMILLE, 1_000));
-                let cheap = sure().filter(|(_, option)| option.cost <= most);
-                cheap.min_by_key(|(_, option)| (option.arrive, option.cost))
-            }
+/// The search for the options of one query.
+struct Options<'a> {
+    network: &'a Network,
+    query: Query,
+    goal: &'a Goal,
+    reach: Reach,
+}
+
+impl Options<'_> {
+    /// Looks for everything on ways that end at most `slack` minutes after the earliest arrival,
+    /// which it gives.
+    fn around(&mut self, slack: i32, banned: &BTreeSet<u32>) -> Option<Minute> {
+        let from = (self.query.from, self.query.ready);
+        let allowed = Allowed {
+            weight_g: self.query.weight_g,
+            banned,
         };
-        // Of equal probabilities `max_by` takes the last: look from the latest arrival on.
-        pick.or_else(|| {
-            all().rev().max_by(|left, right| {
-                left.1
-                    .on_time_probability
-                    .total_cmp(&right.1.on_time_probability)
-            })
-        })
-        .map(|(index, _)| index)
-    };
-    if let Some(first) = best.and_then(|index| options.get_mut(..=index)) {
-        first.rotate_right(1);
+        let bounds = &self.goal.bounds;
+        self.reach
+            .around(self.network, from, (bounds, slack), allowed);
+        self.reach.at(self.query.to)
     }
-}
 
-/// The first `limit` options that differ from all before them.
-fn distinct(all: Vec<RouteOption>, limit: usize) -> Vec<RouteOption> {
-    let mut chosen: Vec<RouteOption> = Vec::new();
-    for option in all {
-        if chosen.len() >= limit.max(1) {
-            break;
+    /// The routes that no other beats and that end at most `slack` minutes after the earliest.
+    fn front(&mut self, slack: i32, banned: &BTreeSet<u32>) -> Vec<Vec<Step>> {
+        let Some(best) = self.around(slack, banned) else {
+            return Vec::new();
+        };
+        let spec = Spec {
+            origin: self.query.from,
+            ready: self.query.ready,
+            allowed: Allowed {
+                weight_g: self.query.weight_g,
+                banned,
+            },
+            latest: best.after(slack),
+            tolerance_permille: 0,
+            co2: false,
+        };
+        let labels = pareto(self.network, &spec, &self.reach, Some(self.goal));
+        labels.routes(self.network, self.query.to)
+    }
+
+    /// Adds routes with time to spare, the same at every change or by how late vehicles are: they
+    /// may be surer, if not earlier.
+    fn surer(&mut self, routes: &mut Vec<Vec<Step>>, latest: Minute) {
+        let (network, query) = (self.network, self.query);
+        if i64::from(query.weight_g) > network.light_g {
+            return;
         }
-        if chosen.iter().all(|other| differs(&option, other)) {
-            chosen.push(option);
+        let start = (query.from, query.ready);
+        let bounds = Some(&self.goal.bounds);
+        for spare in SPARE_MIN {
+            self.reach.spare(network, start, spare, bounds);
+            network.add_route(&self.reach, (query.to, query.ready, latest), routes);
+        }
+        for share in LATE_SHARES {
+            self.reach.late(network, start, share, bounds);
+            network.add_route(&self.reach, (query.to, query.ready, latest), routes);
         }
     }
-    chosen
-}
 
-/// Two options differ when they use other services, and differ in time or in cost by more than
-/// anyone would care about.
-fn differs(option: &RouteOption, other: &RouteOption) -> bool {
-    let services = |option: &RouteOption| -> Vec<String> {
-        option.legs.iter().map(|leg| leg.service.clone()).collect()
-    };
-    let apart = option.arrive.since(other.arrive).abs() >= ALIKE_MIN
-        || (option.cost.0 - other.cost.0).abs() * 1_000 > other.cost.0 * ALIKE_PERMILLE;
-    apart && services(option) != services(other)
+    /// Adds the best routes that do without one service of the first route.
+    fn fill_up(&mut self, arrivals: &mut Arrivals, chosen: &mut Vec<RouteOption>) {
+        let Some(first) = chosen.first().cloned() else {
+            return;
+        };
+        for hop in &first.legs {
+            if chosen.len() >= self.query.options {
+                break;
+            }
+            if self.network.is_zone(hop.to) {
+                continue;
+            }
+            let services = (0u32..).zip(&self.network.services);
+            let banned = services.filter(|(_, service)| service.id == hop.service);
+            let banned: BTreeSet<u32> = banned.map(|(number, _)| number).collect();
+            let front = self.front(SLACK_MIN, &banned);
+            let more = self.network.ranked(&self.query, &front, arrivals);
+            let best = more
+                .into_iter()
+                .find(|option| chosen.iter().all(|other| differs(option, other)));
+            chosen.extend(best);
+        }
+    }
 }

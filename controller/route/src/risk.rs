@@ -10,191 +10,257 @@
 
 use std::collections::BTreeMap;
 
+use crate::delay::{BIN, Delay, HALF, TAIL};
+use crate::generator::real;
 use crate::network::{Leg, Network};
+use crate::options::RouteOption;
 use crate::search::Step;
+use crate::simulate::up;
 use crate::time::Minute;
 
-/// Width of a bin in minutes.
-const BIN: i32 = 15;
-/// Probability that may be cut off at the far end of a distribution.
-const TAIL: f64 = 1e-5;
-/// Most bins of one leg's delay: three weeks.
-const BINS_MAX: usize = 2_016;
-/// Ninth decile of the standard normal distribution.
-const Z90: f64 = 1.281_551_565_5;
+/// Half minutes of a bin.
+const HALVES: usize = 30;
 
-/// Probabilities of being 0, 1, 2, … bins late.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Delay(Vec<f64>);
-
-impl Delay {
-    /// Always on time.
-    pub(crate) fn none() -> Self {
-        Self(vec![1.0])
-    }
-
-    /// Lognormal with this median and ninth decile in minutes, in bins around multiples of
-    /// [`BIN`]. A median of 0 is always on time.
-    pub(crate) fn lognormal(p50: u32, p90: u32) -> Self {
-        if p50 == 0 {
-            return Self::none();
-        }
-        let location = f64::from(p50).ln();
-        let spread = (f64::from(p90.max(p50)).ln() - location) / Z90;
-        let up_to = |minutes: f64| normal_cdf(minutes.ln() - location, spread);
-        let mut bins = Vec::new();
-        let mut before = 0.0;
-        let mut edge = f64::from(BIN) / 2.0;
-        while bins.len() < BINS_MAX && before < 1.0 - TAIL {
-            let now = up_to(edge);
-            bins.push(now - before);
-            before = now;
-            edge += f64::from(BIN);
-        }
-        if let Some(last) = bins.last_mut() {
-            *last += 1.0 - before;
-        }
-        Self(bins)
-    }
-}
-
-/// Probability that a normal variable with this standard deviation is at most `value`.
-fn normal_cdf(value: f64, spread: f64) -> f64 {
-    if spread < 1e-9 {
-        return if value >= 0.0 { 1.0 } else { 0.0 };
-    }
-    0.5 * (1.0 + erf(value / spread / core::f64::consts::SQRT_2))
-}
-
-/// Error function: Abramowitz and Stegun, formula 7.1.26, absolute error below 1.5e-7.
-fn erf(value: f64) -> f64 {
-    let step = 1.0 / (1.0 + 0.327_591_1 * value.abs());
-    let polynomial = [
-        1.061_405_429,
-        -1.453_152_027,
-        1.421_413_741,
-        -0.284_496_736,
-        0.254_829_592,
-    ];
-    let sum = polynomial
-        .iter()
-        .fold(0.0, |sum, factor| (sum + factor) * step);
-    (1.0 - sum * (-value * value).exp()).copysign(value)
-}
-
-/// Distribution of a point in time: probabilities of `start`, `start` + one bin, and so on. What
-/// is missing to 1 is the probability of never arriving within the window.
-#[derive(Clone, Debug)]
+/// Distribution of a point in time. What is missing to 1 is the probability of never arriving within
+/// the window.
+///
+/// Doors and departures gather probability at single minutes, and whether those make a connection is
+/// decided to the minute; delays spread it. So both are kept apart.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct When {
+    /// Minutes with their probabilities, rising.
+    exact: Vec<(Minute, f64)>,
+    /// Where the first cell begins.
     start: Minute,
-    bins: Vec<f64>,
-    /// A delay has spread the times over the bins; else each bin is its very minute.
+    /// Probabilities of cells of [`BIN`] minutes, each spread evenly over its minutes.
+    cells: Vec<f64>,
+}
+
+/// One part of a distribution on its way: probability at a minute, or in the cell that begins after
+/// it.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    at: Minute,
+    mass: f64,
     spread: bool,
+    /// By how much its density rises within a cell, probability per minute and minute.
+    slope: f64,
+}
+
+impl Part {
+    /// Probability in the first minutes of a cell, or at a minute when they are not fewer than 0.
+    fn up_to(&self, minutes: i32) -> f64 {
+        if !self.spread {
+            return if minutes >= 0 { self.mass } else { 0.0 };
+        }
+        let (wide, at) = (f64::from(BIN), f64::from(minutes.clamp(0, BIN)));
+        self.mass / wide * at + self.slope * (at * at - at * wide) / 2.0
+    }
 }
 
 impl When {
     pub(crate) fn exactly(at: Minute) -> Self {
         Self {
-            start: at,
-            bins: vec![1.0],
+            exact: vec![(at, 1.0)],
+            ..Self::default()
+        }
+    }
+
+    /// All parts, in no order; those that are too unlikely are left out. Within a cell the density
+    /// rises or falls as between the cells beside it, as far as it can.
+    fn parts(&self) -> impl Iterator<Item = Part> {
+        let exact = self.exact.iter().map(|&(at, mass)| Part {
+            at,
+            mass,
             spread: false,
+            slope: 0.0,
+        });
+        let starts = (0i32..).map(|cell| self.start.after(cell.saturating_mul(BIN)));
+        let cells = starts.zip(self.cells.iter().enumerate());
+        let cells = cells.map(|(at, (cell, &mass))| {
+            let beside = |cell: Option<usize>| cell.and_then(|cell| self.cells.get(cell)).copied();
+            let before = beside(cell.checked_sub(1)).unwrap_or(mass);
+            let after = beside(Some(cell + 1)).unwrap_or(0.0);
+            let squared = f64::from(BIN * BIN);
+            let most = 2.0 * mass / squared;
+            Part {
+                at,
+                mass,
+                spread: true,
+                slope: ((after - before) / 2.0 / squared).clamp(-most, most),
+            }
+        });
+        exact.chain(cells).filter(|part| part.mass > 0.0)
+    }
+
+    /// Adds a part, delayed. Who is punctual to some minutes stays at minutes; the sum of two even
+    /// spreads is put where its middle is.
+    fn delayed(&mut self, part: Part, delay: &Delay) {
+        let halves = part.at.since(self.start).saturating_mul(2);
+        let from = |after: i32| usize::try_from(halves.saturating_add(after)).unwrap_or(0);
+        match delay.0.as_slice() {
+            [punctual, late @ ..] if !part.spread => {
+                let mass = part.mass * punctual / 2.0;
+                self.exact
+                    .extend([2, 6].map(|minutes| (part.at.after(minutes), mass)));
+                self.add(from(BIN), part.mass, late);
+            }
+            all => self.add(from(0), part.mass, all),
         }
     }
 
-    fn empty(start: Minute) -> Self {
-        Self {
-            start,
-            bins: Vec::new(),
-            spread: false,
+    /// Adds probability, a share of it for each cell's width that begins `from` half minutes after
+    /// the start and later.
+    fn add(&mut self, from: usize, mass: f64, shares: &[f64]) {
+        let (cell, inside) = (from / HALVES, from % HALVES);
+        let beyond = real(inside) / real(HALVES);
+        let length = cell.saturating_add(shares.len()).saturating_add(1);
+        if self.cells.len() < length {
+            self.cells.resize(length, 0.0);
+        }
+        for (skip, part) in [(cell, 1.0 - beyond), (cell + 1, beyond)] {
+            let mass = mass * part;
+            for (place, share) in self.cells.iter_mut().skip(skip).zip(shares) {
+                *place += mass * share;
+            }
         }
     }
 
-    fn points(&self) -> impl Iterator<Item = (Minute, f64)> {
-        let times = (0i32..).map(|bin| self.start.after(bin.saturating_mul(BIN)));
-        times
-            .zip(self.bins.iter().copied())
-            .filter(|(_, mass)| *mass > 0.0)
-    }
-
-    /// Adds probability at the bin nearest to `at`, and for each bin of `delay` after it.
-    fn add(&mut self, at: Minute, mass: f64, delay: &Delay) {
-        let first = (at.since(self.start) + BIN / 2).max(0) / BIN;
-        let Ok(first) = usize::try_from(first) else {
-            return;
-        };
-        let length = first + delay.0.len();
-        if self.bins.len() < length {
-            self.bins.resize(length, 0.0);
-        }
-        for (cell, share) in self.bins.iter_mut().skip(first).zip(&delay.0) {
-            *cell += mass * share;
-        }
-    }
-
-    /// Cuts off what is too unlikely to matter.
-    fn trim(mut self) -> Self {
+    /// Puts what is too unlikely to matter into the cell before it.
+    fn trim(&mut self) {
         let mut tail = 0.0;
-        while let Some(last) = self.bins.last() {
+        while let Some(last) = self.cells.pop() {
             tail += last;
-            if tail > TAIL {
+            if tail > TAIL || self.cells.is_empty() {
+                self.cells.push(tail);
                 break;
             }
-            self.bins.pop();
         }
-        self
     }
 
-    /// Each point moved by `to`, then delayed. Points that `to` gives nothing for are dropped.
+    /// Each minute moved by `to`, which keeps their order, then delayed. Minutes that `to` gives
+    /// nothing for are dropped.
     fn moved(&self, to: impl Fn(Minute) -> Option<Minute>, delay: &Delay) -> Self {
-        let start = self
-            .points()
-            .find_map(|(at, _)| to(at))
-            .unwrap_or(self.start);
-        let mut next = Self::empty(start);
-        next.spread = self.spread || delay.0.len() > 1;
-        let mut pending: Option<(Minute, f64)> = None;
-        for (at, mass) in self.points() {
-            let Some(target) = to(at) else { break };
-            pending = Some(match pending {
-                Some((same, sum)) if same == target => (same, sum + mass),
-                Some((other, sum)) => {
-                    next.add(other, sum, delay);
-                    (target, mass)
-                }
-                None => (target, mass),
-            });
+        let mut parts: Vec<Part> = Vec::with_capacity(self.exact.len() + self.cells.len());
+        for part in self.parts() {
+            if part.spread {
+                split(part, &to, &mut parts);
+            } else if let Some(at) = to(part.at) {
+                parts.push(Part { at, ..part });
+            }
         }
-        if let Some((at, mass)) = pending {
-            next.add(at, mass, delay);
+        parts.sort_by_key(|part| (part.spread, part.at));
+        parts.dedup_by(|next, kept| {
+            let same = next.spread == kept.spread && next.at == kept.at;
+            if same {
+                kept.mass += next.mass;
+            }
+            same
+        });
+        let mut next = Self {
+            start: grid(&parts),
+            ..Self::default()
+        };
+        let punctual = delay.0.len() <= 1;
+        for part in parts {
+            if punctual && !part.spread {
+                next.exact.push((part.at, part.mass));
+            } else {
+                next.delayed(part, delay);
+            }
         }
-        next.trim()
+        next.exact.sort_by_key(|(at, _)| *at);
+        next.trim();
+        next
     }
 
-    /// Probability of being there at `limit` or before. Within a bin probability is taken as
-    /// evenly spread around its time; nothing comes before the start.
+    /// Probability of being there at `limit` or before.
     pub(crate) fn by(&self, limit: Minute) -> f64 {
-        let half = f64::from(BIN) / 2.0;
-        let share = |at: Minute| {
-            let beyond = f64::from(limit.since(at));
-            match (self.spread, at == self.start) {
-                (false, _) => f64::from(u8::from(beyond >= 0.0)),
-                (true, true) => (beyond / half).clamp(0.0, 1.0),
-                (true, false) => f64::midpoint(beyond / half, 1.0).clamp(0.0, 1.0),
-            }
-        };
-        let sum = self
-            .points()
-            .fold(0.0, |sum, (at, mass)| sum + mass * share(at));
+        let sum: f64 = self
+            .parts()
+            .map(|part| part.up_to(limit.since(part.at)))
+            .sum();
         sum.clamp(0.0, 1.0)
+    }
+
+    /// Mean of the times, of what arrives at all; `None` when nothing does.
+    pub(crate) fn mean(&self) -> Option<Minute> {
+        let first = self.parts().map(|part| part.at).min()?;
+        let (mut sum, mut mass) = (0.0, 0.0);
+        for part in self.parts() {
+            let middle = if part.spread { HALF } else { 0.0 };
+            sum += part.mass * (f64::from(part.at.since(first)) + middle);
+            mass += part.mass;
+        }
+        (mass > 0.0).then(|| first.after(up(sum / mass)))
     }
 
     /// The time by which this probability is reached; `None` when it never is.
     pub(crate) fn quantile(&self, probability: f64) -> Option<Minute> {
+        let mut parts: Vec<Part> = self.parts().collect();
+        parts.sort_by_key(|part| part.at);
         let mut sum = 0.0;
-        self.points().find_map(|(at, mass)| {
-            sum += mass;
-            (sum >= probability).then_some(at)
+        parts.into_iter().find_map(|part| {
+            let before = sum;
+            sum += part.mass;
+            let inside = (probability - before) / part.mass * f64::from(BIN);
+            let inside = if part.spread { up(inside) } else { 0 };
+            (sum >= probability).then(|| part.at.after(inside))
         })
+    }
+}
+
+/// Where cells begin: as those of the parts do, so that they are not spread once more; the delays of
+/// exact minutes begin half a bin after these.
+fn grid(parts: &[Part]) -> Minute {
+    let first = |spread: bool| {
+        let these = parts.iter().filter(|part| part.spread == spread);
+        these.map(|part| part.at).min()
+    };
+    let exact = first(false).map(|at| at.after(BIN / 2));
+    let Some(spread) = first(true) else {
+        return exact.unwrap_or_default();
+    };
+    let before = exact.map_or(0, |exact| spread.since(exact)).max(0);
+    spread.after(-(before.saturating_add(BIN - 1) / BIN).saturating_mul(BIN))
+}
+
+/// Moves a cell minute by minute where it must be: what comes to one minute is gathered there, what
+/// keeps its distances stays spread.
+fn split(part: Part, to: &impl Fn(Minute) -> Option<Minute>, out: &mut Vec<Part>) {
+    let (first, last) = (part.at.after(1), part.at.after(BIN));
+    let (Some(low), high) = (to(first), to(last)) else {
+        return;
+    };
+    let middle = to(part.at.after(BIN / 2));
+    let kept = |at: Option<Minute>, way: i32| at.is_some_and(|at| at.since(low) == way);
+    if kept(high, BIN - 1) && kept(middle, BIN / 2 - 1) {
+        out.push(Part {
+            at: low.after(-1),
+            ..part
+        });
+        return;
+    }
+    let mut from = first;
+    while let Some(target) = to(from).filter(|_| from <= last) {
+        // The last minute that comes to the same one.
+        let (mut same, mut other) = (from, last.after(1));
+        while other.since(same) > 1 {
+            let middle = same.after(other.since(same) / 2);
+            if to(middle) == Some(target) {
+                same = middle;
+            } else {
+                other = middle;
+            }
+        }
+        let below = |at: Minute| part.up_to(at.since(first));
+        out.push(Part {
+            at: target,
+            mass: below(other) - below(from),
+            spread: false,
+            slope: 0.0,
+        });
+        from = other;
     }
 }
 
@@ -230,35 +296,55 @@ impl Arrivals {
                 continue;
             }
             let Some(leg) = network.leg(step.leg) else {
-                return When::empty(self.ready);
+                return When::default();
             };
-            when = after_leg(network, leg, &when);
+            when = after_leg(network, (step, leg), &when, true);
             self.known.insert(done.clone(), when.clone());
         }
         when
     }
 }
 
-fn after_leg(network: &Network, leg: &Leg, when: &When) -> When {
+impl Network {
+    /// Probability that a parcel ready at `ready` arrives by `promise` on the legs of a route.
+    #[must_use]
+    pub fn on_time(&self, route: &RouteOption, ready: Minute, promise: Minute) -> f64 {
+        Arrivals::new(ready).after(self, &route.steps).by(promise)
+    }
+}
+
+/// Readiness at the end of `steps` when the vehicle of one of them is on time and its customs
+/// takes the median.
+pub(crate) fn without(network: &Network, ready: Minute, steps: &[Step], punctual: usize) -> When {
+    let mut when = When::exactly(ready);
+    for (index, step) in steps.iter().enumerate() {
+        let Some(leg) = network.leg(step.leg) else {
+            return When::default();
+        };
+        when = after_leg(network, (step, leg), &when, index != punctual);
+    }
+    when
+}
+
+fn after_leg(network: &Network, (step, leg): (&Step, &Leg), when: &When, delays: bool) -> When {
     let none = Delay::none();
-    let mode = network.service(leg).map(|service| service.mode);
-    let index = crate::network::Mode::ALL
-        .iter()
-        .position(|each| Some(*each) == mode);
-    let late = index
-        .and_then(|index| network.delays.get(index))
-        .unwrap_or(&none);
+    let late = network.delay(leg, step.departs);
+    let late = late.filter(|_| delays).unwrap_or(&none);
     let mut now = when.moved(
         |ready| {
-            network
-                .next_departure(leg, ready)
-                .map(|departs| departs.after(leg.run))
+            let run = network.next_run(step.leg, ready)?;
+            Some(Minute(run.arrive))
         },
         late,
     );
     let hours = |index: usize, at: Minute| network.hours.get(index).and_then(|open| open.next(at));
     if let Some(clearance) = network.clearance(leg) {
-        now = now.moved(|at| hours(clearance.hours, at), &clearance.time);
+        now = if delays {
+            now.moved(|at| hours(clearance.hours, at), &clearance.time)
+        } else {
+            let cleared = |at| hours(clearance.hours, at).map(|at| at.after(clearance.p50));
+            now.moved(cleared, &none)
+        };
     }
     let Some(end) = network.node(leg.to) else {
         return now;
@@ -275,22 +361,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn error_function() {
-        for (value, expected) in [
-            (0.0, 0.0),
-            (0.5, 0.520_499_88),
-            (1.0, 0.842_700_79),
-            (-1.0, -0.842_700_79),
-        ] {
-            assert!((erf(value) - expected).abs() < 2e-7, "{value}");
-        }
-    }
-
-    #[test]
     fn a_delay_has_its_median_and_ninth_decile() {
         for (p50, p90) in [(20, 72), (720, 2_590), (90, 420), (15, 15)] {
-            let mut when = When::empty(Minute(0));
-            when.add(Minute(0), 1.0, &Delay::lognormal(p50, p90));
+            let delay = Delay::lognormal(p50, p90);
+            let when = When::exactly(Minute(0)).moved(Some, &delay);
             let (half, nine) = (when.quantile(0.5).unwrap().0, when.quantile(0.9).unwrap().0);
             assert!(
                 (half - i32::try_from(p50).unwrap()).abs() <= 8,
@@ -300,8 +374,7 @@ mod tests {
                 (nine - i32::try_from(p90).unwrap()).abs() <= 8,
                 "{p90} {nine}"
             );
-            let sum: f64 = when.bins.iter().sum();
-            assert!((sum - 1.0).abs() < 1e-9);
+            assert!((when.by(Minute(100_000)) - 1.0).abs() < 1e-9);
         }
     }
 
@@ -314,12 +387,11 @@ mod tests {
     }
 
     #[test]
-    fn waiting_gathers_probability() {
-        let mut when = When::empty(Minute(0));
-        for bin in 0..4 {
-            when.add(Minute(bin * BIN), 0.25, &Delay::none());
-        }
-        // A door that opens at minute 20, then at 1,000.
+    fn waiting_gathers_probability_to_the_minute() {
+        // Evenly over minutes 1 to 60.
+        let mut when = When::default();
+        when.add(0, 1.0, &[0.25; 4]);
+        // A door that opens at minute 20, then at 1,000: the border lies amid a cell.
         let door = |at: Minute| {
             Some(if at <= Minute(20) {
                 Minute(20)
@@ -328,7 +400,24 @@ mod tests {
             })
         };
         let through = when.moved(door, &Delay::none());
-        assert!((through.by(Minute(20)) - 0.5).abs() < 1e-12);
-        assert!((through.by(Minute(1_010)) - 1.0).abs() < 1e-12);
+        assert!((through.by(Minute(19))).abs() < 1e-12);
+        assert!((through.by(Minute(20)) - 20.0 / 60.0).abs() < 1e-9);
+        assert!((through.by(Minute(999)) - 20.0 / 60.0).abs() < 1e-9);
+        assert!((through.by(Minute(1_000)) - 1.0).abs() < 1e-9);
+        // A departure that only those from the first door reach, and a minute of handling between.
+        let boards = |at: Minute| (at.after(1) <= Minute(21)).then_some(Minute(90));
+        assert!((through.moved(boards, &Delay::none()).by(Minute(90)) - 20.0 / 60.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn an_open_door_keeps_what_is_spread() {
+        let mut when = When::default();
+        when.add(0, 1.0, &[0.125; 8]);
+        // Closed until minute 8, then open.
+        let door = |at: Minute| Some(at.max(Minute(8)).after(100));
+        let through = when.moved(door, &Delay::none());
+        assert!((through.by(Minute(108)) - 8.0 / 120.0).abs() < 1e-9);
+        assert!((through.by(Minute(220)) - 1.0).abs() < 1e-9);
+        assert!((through.by(Minute(150)) - 50.0 / 120.0).abs() < 1e-9);
     }
 }

@@ -1,16 +1,24 @@
-//! Time-dependent search.
+//! Pareto search: the routes that no other beats in arrival, cost and, when asked for, emissions.
 //!
-//! [`earliest`] is Dijkstra's algorithm on arrival times: a leg's next departure is looked up when
-//! its place is settled. It is exact because being ready later never makes any leg arrive earlier.
-//! [`pareto`] settles labels in order of readiness and keeps those that no other beats in time,
-//! cost and number of legs together. Each leg takes its next departure only: all departures of a
-//! service cost the same, so a later one cannot be part of a better route.
+//! Labels are settled in order of a lower bound on their arrival (NAMOA* with the arrival as the
+//! first criterion), so those of one node come in order of readiness, and a new label is compared
+//! only in what remains: cost, emissions and legs. The number of legs takes part in the comparison,
+//! because a route may have [`LEGS_MAX`] at most. Each leg takes its next departure only: all
+//! departures of a service cost the same, so a later one cannot be part of a better route.
+//!
+//! A tolerance leaves out routes that hardly differ. With a destination it is applied there only,
+//! against lower bounds: every route left out is within the tolerance of one that is kept, however
+//! many legs it has. Without one it is applied at every node, where it adds up leg by leg.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::BinaryHeap;
 
-use crate::graph::Bounds;
+use crate::corridor::{Corridor, Edge};
+use crate::goal::Goal;
+use crate::micros::Micros;
 use crate::network::{Network, Node};
+use crate::options::Point;
+use crate::reach::{Allowed, Reach};
 use crate::time::Minute;
 
 /// Most legs of a route, the last mile included.
@@ -27,269 +35,298 @@ pub(crate) struct Step {
     pub(crate) ready: Minute,
 }
 
-/// Earliest readiness at every node, with the step that reaches it.
-#[derive(Clone, Debug)]
-pub(crate) struct Reach {
-    pub(crate) at: Vec<Option<Minute>>,
-    via: Vec<Option<Step>>,
-}
-
-/// Earliest readiness of a parcel at all nodes, from one that is ready at `origin` at `ready`.
-pub(crate) fn earliest(
-    network: &Network,
-    origin: Node,
-    ready: Minute,
-    weight_g: u32,
-    banned: &BTreeSet<u32>,
-) -> Reach {
-    let mut reach = Reach {
-        at: vec![None; network.nodes.len()],
-        via: vec![None; network.nodes.len()],
-    };
-    let mut queue = BinaryHeap::from([Reverse((ready, origin))]);
-    if let Some(cell) = reach.at.get_mut(origin.index()) {
-        *cell = Some(ready);
-    }
-    while let Some(Reverse((now, node))) = queue.pop() {
-        if reach.at.get(node.index()).copied().flatten() != Some(now) {
-            continue;
-        }
-        for (number, leg) in network.legs_from(node) {
-            if banned.contains(&leg.service) || !network.takes(leg, weight_g) {
-                continue;
-            }
-            let Some(departs) = network.next_departure(leg, now) else {
-                continue;
-            };
-            let known = reach.at.get(leg.to.index()).copied().flatten();
-            if known.is_some_and(|known| known <= departs) {
-                continue;
-            }
-            let Some(then) = network.ready_after(leg, departs) else {
-                continue;
-            };
-            if known.is_none_or(|known| then < known) {
-                reach.set(
-                    leg.to,
-                    Step {
-                        leg: number,
-                        departs,
-                        ready: then,
-                    },
-                );
-                queue.push(Reverse((then, leg.to)));
-            }
-        }
-    }
-    reach
-}
-
-impl Reach {
-    fn set(&mut self, node: Node, step: Step) {
-        if let Some(cell) = self.at.get_mut(node.index()) {
-            *cell = Some(step.ready);
-        }
-        if let Some(cell) = self.via.get_mut(node.index()) {
-            *cell = Some(step);
-        }
-    }
-
-    /// Steps from the origin to `node`; empty for the origin itself, `None` when not reached.
-    pub(crate) fn route(&self, network: &Network, node: Node) -> Option<Vec<Step>> {
-        self.at.get(node.index()).copied().flatten()?;
-        let mut steps = Vec::new();
-        let mut here = node;
-        // Every step goes back in time, so there are at most as many as nodes.
-        while let Some(step) = self.via.get(here.index()).copied().flatten() {
-            steps.push(step);
-            here = network.leg(step.leg)?.from;
-        }
-        steps.reverse();
-        Some(steps)
-    }
-}
-
 /// What a Pareto search is asked for.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Spec<'a> {
     pub(crate) origin: Node,
     pub(crate) ready: Minute,
-    pub(crate) weight_g: u32,
+    pub(crate) allowed: Allowed<'a>,
     /// Routes that end later are left out.
     pub(crate) latest: Minute,
-    /// The one destination, with its lower bounds; `None`: all nodes.
-    pub(crate) target: Option<(Node, &'a Bounds)>,
-    /// A route goes if another is no later and costs no more than this many thousandths above it.
+    /// A route goes if another is no worse within this many thousandths.
     pub(crate) tolerance_permille: i64,
-    /// Services that may not be used.
-    pub(crate) banned: &'a BTreeSet<u32>,
+    /// Whether emissions count.
+    pub(crate) co2: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Label {
-    node: Node,
-    ready: Minute,
+    /// Number in the corridor.
+    node: u32,
+    ready: i32,
     cost: i64,
+    co2: i64,
     legs: u8,
-    parent: Option<u32>,
+    parent: u32,
     leg: u32,
-    departs: Minute,
+}
+
+/// A settled label, as others are compared with it.
+#[derive(Clone, Copy, Debug)]
+struct Rival {
+    ready: i32,
+    cost: i64,
+    co2: i64,
+    legs: u8,
+    number: u32,
 }
 
 /// The labels that a Pareto search kept.
 #[derive(Debug)]
 pub(crate) struct Labels {
+    corridor: Corridor,
     all: Vec<Label>,
-    /// By node: labels none of which beats another, earliest first.
-    fronts: Vec<Vec<u32>>,
+    /// By node of the corridor: labels none of which beats another, earliest first.
+    fronts: Vec<Vec<Rival>>,
 }
 
-/// Routes that no other beats in readiness and cost, with at most [`LEGS_MAX`] legs.
-pub(crate) fn pareto(network: &Network, spec: &Spec<'_>) -> Labels {
-    let mut labels = Labels {
-        all: Vec::new(),
-        fronts: vec![Vec::new(); network.nodes.len()],
-    };
-    let mut queue = BinaryHeap::new();
-    labels.push(
-        &mut queue,
-        Label {
-            node: spec.origin,
-            ready: spec.ready,
-            cost: 0,
-            legs: 0,
-            parent: None,
-            leg: u32::MAX,
-            departs: spec.ready,
-        },
-    );
-    while let Some(Reverse((_, _, _, number))) = queue.pop() {
-        let Some(label) = labels.get(number) else {
-            continue;
-        };
-        if labels.beaten(&label, spec) {
-            continue;
-        }
-        labels.settle(label.node, number);
-        let at_target = spec.target.is_some_and(|(target, _)| target == label.node);
-        if at_target || label.legs >= LEGS_MAX || labels.all.len() > LABELS_MAX {
-            continue;
-        }
-        for (leg, _) in network.legs_from(label.node) {
-            if let Some(next) = extend(network, spec, &label, (number, leg))
-                && !labels.beaten(&next, spec)
-            {
-                labels.push(&mut queue, next);
-            }
-        }
-    }
-    labels
+type Queue = BinaryHeap<Reverse<(i32, i32, i64, u32)>>;
+
+struct Search<'a> {
+    network: &'a Network,
+    spec: &'a Spec<'a>,
+    reach: &'a Reach,
+    one_target: bool,
+    labels: Labels,
+    queue: Queue,
+    target: u32,
+    earliest: Minute,
+    /// Thousandths by which a rival may be worse at a node, and at the destination.
+    factors: (i64, i64),
 }
 
-/// The label at the end of a leg, unless the leg cannot be part of an answer.
-fn extend(
+/// Routes that no other beats, with at most [`LEGS_MAX`] legs: to the one destination of `goal`,
+/// or without it to all nodes. `reach` holds the earliest readiness at every node that matters.
+pub(crate) fn pareto(
     network: &Network,
     spec: &Spec<'_>,
-    label: &Label,
-    (parent, number): (u32, u32),
-) -> Option<Label> {
-    let leg = network.leg(number)?;
-    if spec.banned.contains(&leg.service) || !network.takes(leg, spec.weight_g) {
-        return None;
-    }
-    if spec
-        .target
-        .is_some_and(|(target, _)| target != leg.to && network.is_zone(leg.to))
-    {
-        return None;
-    }
-    let departs = network.next_departure(leg, label.ready)?;
-    let ready = network.ready_after(leg, departs)?;
-    (ready <= spec.latest).then(|| Label {
-        node: leg.to,
-        ready,
-        cost: label.cost.saturating_add(leg.cost(spec.weight_g).0),
-        legs: label.legs + 1,
-        parent: Some(parent),
-        leg: number,
-        departs,
-    })
+    reach: &Reach,
+    goal: Option<&Goal>,
+) -> Labels {
+    let corridor = Corridor::new(network, spec, reach, goal);
+    let number = |node: Node| corridor.number.get(node.index()).copied();
+    let tolerant = 1_000 + spec.tolerance_permille;
+    let to = goal.map(Goal::to);
+    let mut search = Search {
+        network,
+        spec,
+        reach,
+        one_target: to.is_some(),
+        queue: BinaryHeap::new(),
+        target: to.and_then(number).unwrap_or(u32::MAX),
+        earliest: to.and_then(|to| reach.at(to)).unwrap_or(spec.ready),
+        factors: match to {
+            Some(_) => (1_000, tolerant),
+            None => (tolerant, tolerant),
+        },
+        labels: Labels {
+            all: Vec::new(),
+            fronts: vec![Vec::new(); corridor.rest.len()],
+            corridor,
+        },
+    };
+    search.run();
+    search.labels
 }
 
-type Queue = BinaryHeap<Reverse<(Minute, i64, u8, u32)>>;
-
-impl Labels {
-    fn get(&self, number: u32) -> Option<Label> {
-        self.all.get(number as usize).copied()
-    }
-
-    fn push(&mut self, queue: &mut Queue, label: Label) {
-        let number = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
-        self.all.push(label);
-        queue.push(Reverse((label.ready, label.cost, label.legs, number)));
-    }
-
-    fn settle(&mut self, node: Node, number: u32) {
-        if let Some(front) = self.fronts.get_mut(node.index()) {
-            front.push(number);
-        }
-    }
-
-    /// Whether a settled label is no worse, here or, by the lower bounds, at the destination.
-    fn beaten(&self, label: &Label, spec: &Spec<'_>) -> bool {
-        let factor = 1_000 + spec.tolerance_permille;
-        let no_worse = |other: &Label, (ready, cost): (Minute, i64)| {
-            other.ready <= ready && other.cost.saturating_mul(1_000) <= cost.saturating_mul(factor)
+impl Search<'_> {
+    fn run(&mut self) {
+        let origin = self
+            .labels
+            .corridor
+            .number
+            .get(self.spec.origin.index())
+            .copied();
+        let Some(origin) = origin.filter(|node| *node != u32::MAX) else {
+            return;
         };
-        let here = (label.ready, label.cost);
-        let mut rivals = self.front(label.node);
-        if rivals.any(|other| no_worse(&other, here) && other.legs <= label.legs) {
-            return true;
-        }
-        let Some((target, bounds)) = spec.target else {
-            return false;
-        };
-        let Some((minutes, cost)) = bounds.at(label.node) else {
-            return true;
-        };
-        let there = (label.ready.after(minutes), label.cost.saturating_add(cost));
-        there.0 > spec.latest
-            || (target != label.node && self.front(target).any(|other| no_worse(&other, there)))
-    }
-
-    fn front(&self, node: Node) -> impl Iterator<Item = Label> {
-        let front = self
-            .fronts
-            .get(node.index())
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        front.iter().filter_map(|number| self.get(*number))
-    }
-
-    /// Routes to a node that no other beats in readiness and cost, earliest first.
-    pub(crate) fn routes(&self, node: Node) -> Vec<Vec<Step>> {
-        let mut routes = Vec::new();
-        let mut cheapest = i64::MAX;
-        for label in self.front(node) {
-            // A dearer label was kept for its fewer legs: no longer of use at the end.
-            if label.cost < cheapest {
-                cheapest = label.cost;
-                routes.push(self.trace(label));
+        self.push(Label {
+            node: origin,
+            ready: self.spec.ready.0,
+            parent: u32::MAX,
+            leg: u32::MAX,
+            ..Label::default()
+        });
+        while let Some(Reverse((_, _, _, number))) = self.queue.pop() {
+            let Some(label) = self.labels.all.get(number as usize).copied() else {
+                continue;
+            };
+            if self.bound(&label).is_none() || self.labels.beaten(&label, self.factors.0) {
+                continue;
+            }
+            self.labels.settle(&label, number);
+            if label.node != self.target && self.labels.all.len() <= LABELS_MAX {
+                self.extend(&label, number);
             }
         }
-        routes
     }
 
-    fn trace(&self, last: Label) -> Vec<Step> {
-        let mut steps = Vec::with_capacity(usize::from(last.legs));
-        let mut label = last;
-        while let Some(before) = label.parent.and_then(|parent| self.get(parent)) {
-            steps.push(Step {
-                leg: label.leg,
-                departs: label.departs,
-                ready: label.ready,
+    fn extend(&mut self, label: &Label, number: u32) {
+        let corridor = &mut self.labels.corridor;
+        let edges = corridor.take(self.network, self.spec, self.reach, label.node);
+        for edge in &edges {
+            self.along(label, number, edge);
+        }
+        self.labels.corridor.put_back(label.node, edges);
+    }
+
+    /// Makes the label at the end of a leg, unless it cannot become an answer.
+    #[inline]
+    fn along(&mut self, label: &Label, number: u32, edge: &Edge) {
+        let mut next = Label {
+            node: edge.to,
+            ready: label.ready + edge.least,
+            cost: label.cost.saturating_add(edge.cost),
+            co2: label.co2.saturating_add(edge.co2),
+            legs: label.legs + 1,
+            parent: number,
+            leg: edge.leg,
+        };
+        // Before the timetable is asked: even without a wait it would not do.
+        if self.one_target && self.bound(&next).is_none() {
+            return;
+        }
+        let Some(run) = self.network.timetable.next_run(edge.leg, label.ready) else {
+            return;
+        };
+        next.ready = run.ready;
+        if !self.labels.beaten(&next, self.factors.0) {
+            self.push(next);
+        }
+    }
+
+    fn push(&mut self, label: Label) {
+        if let Some(arrival) = self.bound(&label) {
+            let number = u32::try_from(self.labels.all.len()).unwrap_or(u32::MAX);
+            self.labels.all.push(label);
+            self.queue
+                .push(Reverse((arrival, label.ready, label.cost, number)));
+        }
+    }
+
+    /// A lower bound on the arrival; `None` when the label cannot become an answer.
+    fn bound(&self, label: &Label) -> Option<i32> {
+        let corridor = &self.labels.corridor;
+        let rest = corridor.rest.get(label.node as usize)?;
+        if !self.one_target {
+            let far = label.ready > self.spec.latest.0 || label.legs > LEGS_MAX;
+            return (!far).then_some(label.ready);
+        }
+        if label.legs + rest.legs > LEGS_MAX {
+            return None;
+        }
+        if label.ready > self.spec.latest.0 {
+            return None;
+        }
+        let (arrival, factor) = if label.node == self.target {
+            (label.ready, 1_000)
+        } else {
+            let arrival = corridor.arrival(rest, label.ready, self.earliest)?;
+            (arrival.max(label.ready), self.factors.1)
+        };
+        let (cost, co2) = (label.cost + rest.cost, label.co2 + rest.co2);
+        let since = i64::from(arrival - self.spec.ready.0) * factor;
+        let worse = (cost.saturating_mul(factor), co2.saturating_mul(factor));
+        let found = self.labels.fronts.get(self.target as usize)?;
+        let beaten = label.node != self.target
+            && found.iter().any(|rival| {
+                i64::from(rival.ready - self.spec.ready.0) * 1_000 <= since
+                    && rival.cost.saturating_mul(1_000) <= worse.0
+                    && rival.co2.saturating_mul(1_000) <= worse.1
             });
-            label = before;
+        (!beaten).then_some(arrival)
+    }
+}
+
+impl Labels {
+    fn settle(&mut self, label: &Label, number: u32) {
+        if let Some(front) = self.fronts.get_mut(label.node as usize) {
+            front.push(Rival {
+                ready: label.ready,
+                cost: label.cost,
+                co2: label.co2,
+                legs: label.legs,
+                number,
+            });
+        }
+    }
+
+    /// Whether a settled label of the same node is no worse.
+    fn beaten(&self, label: &Label, factor: i64) -> bool {
+        let front = self.fronts.get(label.node as usize);
+        let (cost, co2) = if factor == 1_000 {
+            (label.cost, label.co2)
+        } else {
+            (
+                label.cost.saturating_mul(factor) / 1_000,
+                label.co2.saturating_mul(factor) / 1_000,
+            )
+        };
+        front.is_some_and(|front| {
+            front.iter().any(|rival| {
+                rival.cost <= cost
+                    && rival.co2 <= co2
+                    && rival.legs <= label.legs
+                    && rival.ready <= label.ready
+            })
+        })
+    }
+
+    /// Routes to a node that no other beats, earliest first.
+    pub(crate) fn routes(&self, network: &Network, node: Node) -> Vec<Vec<Step>> {
+        let best = self.best(node);
+        best.iter()
+            .map(|rival| self.trace(network, rival.number))
+            .collect()
+    }
+
+    /// What these routes come to.
+    pub(crate) fn points(&self, node: Node) -> Vec<Point> {
+        let best = self.best(node);
+        let points = best.iter().map(|rival| Point {
+            arrive: Minute(rival.ready),
+            cost: Micros(rival.cost),
+            co2_g: Micros(rival.co2),
+        });
+        points.collect()
+    }
+
+    fn best(&self, node: Node) -> Vec<Rival> {
+        let number = self.corridor.number.get(node.index()).copied();
+        let front = number.and_then(|number| self.fronts.get(number as usize));
+        let mut kept: Vec<Rival> = Vec::new();
+        for rival in front.into_iter().flatten() {
+            // A worse label was kept for its fewer legs: no longer of use at the end.
+            if kept
+                .iter()
+                .all(|other| other.cost > rival.cost || other.co2 > rival.co2)
+            {
+                // Of equally early and cheap ones a dirtier one may have come first.
+                kept.retain(|other| {
+                    other.ready < rival.ready || other.cost < rival.cost || other.co2 < rival.co2
+                });
+                kept.push(*rival);
+            }
+        }
+        kept
+    }
+
+    fn trace(&self, network: &Network, last: u32) -> Vec<Step> {
+        let mut steps = Vec::new();
+        let mut next = self.all.get(last as usize);
+        while let Some(label) = next {
+            let parent = self.all.get(label.parent as usize);
+            if let Some(parent) = parent
+                && let Some(run) = network.timetable.next_run(label.leg, parent.ready)
+                && let Some(leg) = network.leg(label.leg)
+            {
+                steps.push(Step {
+                    leg: label.leg,
+                    departs: Minute(run.board).after(leg.cutoff),
+                    ready: Minute(run.ready),
+                });
+            }
+            next = parent;
         }
         steps.reverse();
         steps

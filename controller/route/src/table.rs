@@ -9,15 +9,16 @@ use std::collections::BTreeSet;
 
 use crate::micros::Micros;
 use crate::network::{Level, Network, Node};
-use crate::options::Query;
+use crate::options::{LATE_SHARES, Query, SPARE_MIN};
 use crate::postcode::Postcodes;
+use crate::reach::{Allowed, Reach};
 use crate::risk::Arrivals;
-use crate::search::{Spec, earliest, pareto};
+use crate::search::{Spec, Step, pareto};
 use crate::time::{DAY_MIN, Minute};
-use crate::why::percent;
+use crate::why::{HOPELESS, percent, waiting};
 
 /// Weight of the parcel a table is computed for, in grams: routes are compared at this weight.
-const TYPICAL_G: u32 = 500;
+pub(crate) const TYPICAL_G: u32 = 500;
 /// Routes of a table end within this time.
 const REACH_MIN: i32 = 21 * DAY_MIN;
 /// A table forgoes routes that save less than this share of the cost, in thousandths.
@@ -62,26 +63,11 @@ impl Table {
     /// Computes the table for parcels that are ready at `origin` at `ready`.
     #[must_use]
     pub fn from_site(network: &Network, origin: Node, ready: Minute) -> Self {
-        let none = BTreeSet::new();
-        let reach = earliest(network, origin, ready, TYPICAL_G, &none);
-        let spec = Spec {
-            origin,
-            ready,
-            weight_g: TYPICAL_G,
-            latest: ready.after(REACH_MIN),
-            target: None,
-            tolerance_permille: TOLERANCE_PERMILLE,
-            banned: &none,
-        };
-        let labels = pareto(network, &spec);
-        let zones = network.nodes().filter(|(_, info)| info.kind.is_none());
+        let reach = everywhere(network, origin, ready);
         let mut arrivals = Arrivals::new(ready);
-        let entries: Vec<[Option<Entry>; 3]> = zones
-            .map(|(zone, _)| {
-                let mut routes = labels.routes(zone);
-                if routes.is_empty() {
-                    routes.extend(reach.route(network, zone));
-                }
+        let entries: Vec<[Option<Entry>; 3]> = routes_to_zones(network, origin, &reach, ready)
+            .into_iter()
+            .map(|(zone, routes)| {
                 Level::ALL
                     .map(|level| entry(network, origin, &mut arrivals, (zone, level), &routes))
             })
@@ -98,7 +84,7 @@ impl Table {
             postcodes: network.postcodes.clone(),
             places: network.nodes.len() - entries.len(),
             entries,
-            earliest: reach.at,
+            earliest: reach.all(),
         }
     }
 
@@ -143,12 +129,81 @@ impl Table {
     }
 }
 
+/// What a table is computed for.
+const NONE: &BTreeSet<u32> = &BTreeSet::new();
+
+fn everywhere(network: &Network, origin: Node, ready: Minute) -> Reach {
+    let mut reach = Reach::new(network);
+    let allowed = Allowed {
+        weight_g: TYPICAL_G,
+        banned: NONE,
+    };
+    reach.spread_by(network, origin, ready, allowed);
+    reach
+}
+
+/// The routes from a site to every zone that no other beats in arrival and cost, or the earliest
+/// one where these have too many legs; zones in order.
+pub(crate) fn site_routes(
+    network: &Network,
+    origin: Node,
+    ready: Minute,
+) -> Vec<(Node, Vec<Vec<Step>>)> {
+    routes_to_zones(network, origin, &everywhere(network, origin, ready), ready)
+}
+
+fn routes_to_zones(
+    network: &Network,
+    origin: Node,
+    reach: &Reach,
+    ready: Minute,
+) -> Vec<(Node, Vec<Vec<Step>>)> {
+    let spec = Spec {
+        origin,
+        ready,
+        allowed: Allowed {
+            weight_g: TYPICAL_G,
+            banned: NONE,
+        },
+        latest: ready.after(REACH_MIN),
+        tolerance_permille: TOLERANCE_PERMILLE,
+        co2: false,
+    };
+    let labels = pareto(network, &spec, reach, None);
+    let zones = network.nodes().filter(|(_, info)| info.kind.is_none());
+    let mut all: Vec<(Node, Vec<Vec<Step>>)> = zones
+        .map(|(zone, _)| {
+            let mut routes = labels.routes(network, zone);
+            if routes.is_empty() {
+                routes.extend(reach.route(network, zone));
+            }
+            (zone, routes)
+        })
+        .collect();
+    let mut spared = Reach::new(network);
+    let (start, latest) = ((origin, ready), spec.latest);
+    let mut add = |spared: &Reach| {
+        for (zone, routes) in &mut all {
+            network.add_route(spared, (*zone, ready, latest), routes);
+        }
+    };
+    for spare in SPARE_MIN {
+        spared.spare(network, start, spare, None);
+        add(&spared);
+    }
+    for share in LATE_SHARES {
+        spared.late(network, start, share, None);
+        add(&spared);
+    }
+    all
+}
+
 fn entry(
     network: &Network,
     origin: Node,
     arrivals: &mut Arrivals,
     (zone, level): (Node, Level),
-    routes: &[Vec<crate::search::Step>],
+    routes: &[Vec<Step>],
 ) -> Option<Entry> {
     let ready = arrivals.ready();
     let promise = network.promise(zone, ready, level)?;
@@ -164,19 +219,25 @@ fn entry(
     let options = network.ranked(&query, routes, arrivals);
     let best = options.first()?;
     let first = best.legs.first()?;
-    let why = format!(
+    let clock = |node: Node, at: Minute| network.text_clock_from(node, at, ready);
+    let mut why = format!(
         "{} {} at {}, best of {} routes for {}: arrives {}, by the promise {} with {}, {} {}",
         first.service,
         network.id(first.to),
-        network.text_clock(origin, first.depart),
+        clock(origin, first.depart),
         options.len(),
         level.name(),
-        network.text_clock(zone, best.arrive),
-        network.text_clock(zone, promise),
+        clock(zone, best.arrive),
+        clock(zone, promise),
         percent(best.on_time_probability),
         best.cost,
         network.base_currency(),
     );
+    let late = best.arrive > promise && best.on_time_probability < HOPELESS;
+    let kept = late.then(|| "no route keeps the promise".to_owned());
+    for more in kept.into_iter().chain(waiting(network, ready, best)) {
+        why.extend(["; ", &more]);
+    }
     Some(Entry {
         zone,
         hop: network.id(first.to).to_owned(),

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::time::{Offsets, Window};
 
@@ -19,8 +19,13 @@ pub struct Tables {
     pub customs: Vec<CustomsRow>,
     /// `zones.csv`.
     pub zones: Vec<ZoneRow>,
+    /// `calendars.csv`; may be empty.
+    pub calendars: Vec<CalendarRow>,
     /// `network.toml`.
     pub settings: Settings,
+    /// HS code, or the beginning of one, of the goods that customs rows are chosen for; empty: those
+    /// for any goods.
+    pub hs_code: String,
     /// What clocks show, by IANA name; at least the zones of the places.
     pub time_zones: BTreeMap<String, Offsets>,
     /// The stretch of time to unroll.
@@ -28,7 +33,7 @@ pub struct Tables {
 }
 
 /// A place: somewhere a parcel is handed from one service to the next.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PlaceRow {
@@ -56,10 +61,13 @@ pub struct PlaceRow {
     pub days: String,
     /// Minutes from arrival to ready for the next service; starts in opening hours. 0 to 14,400.
     pub handling_min: String,
+    /// Calendar with the holidays; empty: none.
+    #[serde(default)]
+    pub calendar: String,
 }
 
 /// A service: a vehicle with fixed stops and weekly departures.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ServiceRow {
@@ -73,7 +81,8 @@ pub struct ServiceRow {
     pub stops: String,
     /// Weekdays it leaves its first stop, digits 1 (Monday) to 7.
     pub days: String,
-    /// Times it leaves its first stop, local `HH:MM`, separated by blanks.
+    /// Times it leaves its first stop, local `HH:MM`, separated by blanks; `HH:MM/135` leaves on
+    /// days of its own.
     pub departs: String,
     /// Minutes of each stretch between stops, joined by `>`.
     pub run_min: String,
@@ -83,22 +92,38 @@ pub struct ServiceRow {
     pub cutoff_min: String,
     /// Load a departure can take, 1 to 100,000,000.
     pub capacity_kg: String,
+    /// Volume a departure can take, a decimal; empty: only the weight counts.
+    #[serde(default)]
+    pub capacity_m3: String,
+    /// Pieces a departure can take, 1 to 100,000,000; empty: any number.
+    #[serde(default)]
+    pub capacity_pieces: String,
     /// For the whole run; a part of it costs its share of the running time.
     pub price_per_kg: String,
     /// For each boarding.
     pub price_per_parcel: String,
+    /// Least price of a boarding, whatever the weight; empty: none.
+    #[serde(default)]
+    pub price_min: String,
     /// ISO 4217; the base currency, or one that has a rate.
     pub currency: String,
     /// For the whole run; shared like the price.
     pub co2_g_per_kg: String,
+    /// Calendar with the days on which it does not run, or runs all the same; empty: none.
+    #[serde(default)]
+    pub calendar: String,
+    /// Straits, canals and passes on the way, such as `SUEZ`, separated by blanks: what a condition
+    /// can close.
+    #[serde(default)]
+    pub via: String,
 }
 
 /// Customs clearance between two territories.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CustomsRow {
-    /// Territory left.
+    /// Territory left, or `*` for all others.
     pub from: String,
     /// Territory entered.
     pub to: String,
@@ -114,10 +139,17 @@ pub struct CustomsRow {
     pub opens: String,
     /// Presented until, local `HH:MM`.
     pub closes: String,
+    /// Goods it is for: two to ten digits with which their HS code begins, or `*` or empty for any.
+    /// The longest that fits decides.
+    #[serde(default)]
+    pub commodity: String,
+    /// Calendar with the holidays; empty: none.
+    #[serde(default)]
+    pub calendar: String,
 }
 
 /// A last-mile zone: postcodes served from one depot.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ZoneRow {
@@ -151,6 +183,25 @@ pub struct ZoneRow {
     pub standard_days: String,
     /// Promise of the express level.
     pub express_days: String,
+    /// Calendar with the holidays; empty: none.
+    #[serde(default)]
+    pub calendar: String,
+}
+
+/// A stretch of days that are exceptions: of the records of a calendar, the last that holds a day
+/// decides; a day that none holds is decided by its weekday.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CalendarRow {
+    /// Name of the calendar.
+    pub calendar: String,
+    /// First day, `YYYY-MM-DD`; empty: since ever.
+    pub from: String,
+    /// Last day; empty: for ever.
+    pub until: String,
+    /// `yes`: these are days of running or opening; `no`: they are not.
+    pub runs: String,
 }
 
 /// `network.toml`.
@@ -194,6 +245,8 @@ pub enum TableName {
     Customs,
     /// `zones.csv`.
     Zones,
+    /// `calendars.csv`.
+    Calendars,
     /// `network.toml`.
     Settings,
 }
@@ -207,6 +260,7 @@ impl TableName {
             Self::Services => "services.csv",
             Self::Customs => "customs.csv",
             Self::Zones => "zones.csv",
+            Self::Calendars => "calendars.csv",
             Self::Settings => "network.toml",
         }
     }

@@ -4,6 +4,9 @@
 //! shows against UTC, daylight saving included, so that a week is unrolled once, when the network
 //! is built, and a search compares plain numbers.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 /// Minutes of a day.
@@ -91,13 +94,43 @@ impl Offsets {
     /// Weekday and time of day on the local clock, such as `Mon 18:45`.
     #[must_use]
     pub fn clock(&self, at: Minute) -> String {
-        const NAMES: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
         let local = self.local(at);
         let minute = local.rem_euclid(DAY_MIN);
-        let name = usize::from(weekday(local.div_euclid(DAY_MIN)) - 1);
-        let name = NAMES.get(name).copied().unwrap_or_default();
+        let name = weekday_name(local.div_euclid(DAY_MIN));
         format!("{name} {:02}:{:02}", minute / 60, minute % 60)
     }
+
+    /// The same as seen from `now`: with the day when the weekday alone could be another, such as
+    /// `Mon 2026-12-21 18:45`.
+    #[must_use]
+    pub fn clock_from(&self, at: Minute, now: Minute) -> String {
+        if at.since(now).abs() < 6 * DAY_MIN {
+            return self.clock(at);
+        }
+        let local = self.local(at);
+        let (day, minute) = (local.div_euclid(DAY_MIN), local.rem_euclid(DAY_MIN));
+        let (name, date) = (weekday_name(day), date_of(day));
+        format!("{name} {date} {:02}:{:02}", minute / 60, minute % 60)
+    }
+}
+
+fn weekday_name(day: i32) -> &'static str {
+    const NAMES: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+    let name = usize::from(weekday(day) - 1);
+    NAMES.get(name).copied().unwrap_or_default()
+}
+
+/// `YYYY-MM-DD` of a day counted from 1970-01-01: the inverse of [`parse_day`].
+fn date_of(day: i32) -> String {
+    let shifted = day + 719_468;
+    let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let date = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year + era * 400 + i32::from(month <= 2);
+    format!("{year:04}-{month:02}-{date:02}")
 }
 
 /// ISO weekday, 1 = Monday, of a day counted from 1970-01-01, a Thursday.
@@ -107,9 +140,43 @@ pub(crate) fn weekday(day: i32) -> u8 {
         .saturating_add(1)
 }
 
-/// Weekdays on which something happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Days(u8);
+/// The day (counted from 1970-01-01) of `YYYY-MM-DD`, years 1970 to 5000; `None` for what is no day
+/// (days from civil dates by Hinnant: chrono-Compatible Low-Level Date Algorithms, 2013).
+pub(crate) fn parse_day(text: &str) -> Option<i32> {
+    let mut parts = text.split('-');
+    let mut number = |width: usize| {
+        let part = parts.next()?;
+        let digits = part.len() == width && part.bytes().all(|byte| byte.is_ascii_digit());
+        digits.then(|| part.parse::<i32>().ok()).flatten()
+    };
+    let (year, month, day) = (number(4)?, number(2)?, number(2)?);
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let longest = match month {
+        2 => 28 + i32::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    if parts.next().is_some() || !(1970..=5000).contains(&year) || !(1..=longest).contains(&day) {
+        return None;
+    }
+    // Years begin in March, so that the leap day is the last.
+    let year = year - i32::from(month <= 2);
+    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
+    let of_era = of_era * 365 + of_era / 4 - of_era / 100 + of_year;
+    Some(era * 146_097 + of_era - 719_468)
+}
+
+/// Exceptions of a calendar by day: whether it is one of the days all the same.
+pub(crate) type Exceptions = Arc<BTreeMap<i32, bool>>;
+
+/// Days on which something happens: weekdays, but for the exceptions of a calendar.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Days {
+    week: u8,
+    but: Option<Exceptions>,
+}
 
 impl Days {
     /// From digits 1 (Monday) to 7 (Sunday), each at most once; at least one.
@@ -125,12 +192,24 @@ impl Days {
             }
             bits |= bit;
         }
-        (bits != 0).then_some(Self(bits))
+        (bits != 0).then_some(Self {
+            week: bits,
+            but: None,
+        })
+    }
+
+    /// The same but for these exceptions.
+    pub(crate) fn but(self, exceptions: Option<&Exceptions>) -> Self {
+        Self {
+            but: exceptions.cloned(),
+            ..self
+        }
     }
 
     /// Whether the day (since 1970-01-01, local) is one of them.
-    pub(crate) fn contains(self, day: i32) -> bool {
-        self.0 & (1u8 << weekday(day)) != 0
+    pub(crate) fn contains(&self, day: i32) -> bool {
+        let exception = self.but.as_ref().and_then(|but| but.get(&day).copied());
+        exception.unwrap_or(self.week & (1u8 << weekday(day)) != 0)
     }
 }
 
@@ -147,7 +226,7 @@ pub(crate) fn parse_clock(text: &str) -> Option<i32> {
 }
 
 /// All times in the window at which clocks show one of `times` on one of `days`, in order.
-pub(crate) fn unroll(days: Days, times: &[i32], offsets: &Offsets, window: Window) -> Vec<Minute> {
+pub(crate) fn unroll(days: &Days, times: &[i32], offsets: &Offsets, window: Window) -> Vec<Minute> {
     let mut all = Vec::new();
     for day in local_days(offsets, window) {
         if days.contains(day) {
@@ -160,7 +239,7 @@ pub(crate) fn unroll(days: Days, times: &[i32], offsets: &Offsets, window: Windo
     all
 }
 
-fn local_days(offsets: &Offsets, window: Window) -> core::ops::RangeInclusive<i32> {
+pub(crate) fn local_days(offsets: &Offsets, window: Window) -> core::ops::RangeInclusive<i32> {
     let first = offsets.local(window.from).div_euclid(DAY_MIN);
     let last = offsets.local(window.to).div_euclid(DAY_MIN);
     first.saturating_sub(2)..=last.saturating_add(1)
@@ -171,7 +250,7 @@ fn local_days(offsets: &Offsets, window: Window) -> core::ops::RangeInclusive<i3
 pub(crate) struct Hours(Vec<(Minute, Minute)>);
 
 /// Opening hours of a week as written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct WeekHours {
     pub(crate) days: Days,
     /// Minutes after midnight.
@@ -181,7 +260,7 @@ pub(crate) struct WeekHours {
 }
 
 impl Hours {
-    pub(crate) fn unroll(week: WeekHours, offsets: &Offsets, window: Window) -> Self {
+    pub(crate) fn unroll(week: &WeekHours, offsets: &Offsets, window: Window) -> Self {
         let extra = if week.closes <= week.opens {
             DAY_MIN
         } else {
@@ -268,7 +347,7 @@ mod tests {
             to: AUTUMN.after(3 * DAY_MIN),
         };
         let days = Days::parse("1234567").unwrap();
-        let all = unroll(days, &[20 * 60], &berlin(), window);
+        let all = unroll(&days, &[20 * 60], &berlin(), window);
         let gaps: Vec<i32> = all.windows(2).map(|pair| pair[1].since(pair[0])).collect();
         assert_eq!(gaps, [1_440, 1_440, 1_500, 1_440, 1_440]);
     }
@@ -299,7 +378,7 @@ mod tests {
             opens: 0,
             closes: 1_440,
         };
-        let hours = Hours::unroll(week, &Offsets::new(0, vec![]), window);
+        let hours = Hours::unroll(&week, &Offsets::new(0, vec![]), window);
         assert_eq!(hours.0.len(), 1);
         assert_eq!(hours.next(Minute(7_777)), Some(Minute(7_777)));
     }
@@ -315,7 +394,7 @@ mod tests {
             opens: 360,
             closes: 1_200,
         };
-        let hours = Hours::unroll(week, &Offsets::new(0, vec![]), window);
+        let hours = Hours::unroll(&week, &Offsets::new(0, vec![]), window);
         // Thursday and Friday are days 0 and 1 of the epoch.
         assert_eq!(hours.next(Minute(1_200)), Some(Minute(DAY_MIN + 360)));
         assert_eq!(
@@ -323,6 +402,49 @@ mod tests {
             Some(Minute(7 * DAY_MIN + 360))
         );
         assert!(hours.is_open(Minute(1_200)) && !hours.is_open(Minute(1_201)));
+    }
+
+    #[test]
+    fn days_are_counted_as_the_calendar_does() {
+        for (text, expected) in [
+            ("1970-01-01", Some(0)),
+            ("1972-02-29", Some(789)),
+            ("2000-03-01", Some(11_017)),
+            ("2026-11-23", Some(20_780)),
+            ("2026-02-29", None),
+            ("2026-13-01", None),
+            ("2026-00-10", None),
+            ("2026-1-01", None),
+            ("2026-01-01-", None),
+            ("1969-12-31", None),
+            ("today", None),
+        ] {
+            assert_eq!(parse_day(text), expected, "{text}");
+        }
+        for day in (0..400_000).step_by(37) {
+            assert_eq!(parse_day(&date_of(day)), Some(day));
+        }
+    }
+
+    #[test]
+    fn far_times_have_their_day() {
+        let clock = Offsets::new(60, Vec::new());
+        let now = Minute(20_780 * DAY_MIN);
+        assert_eq!(clock.clock_from(now.after(90), now), "Mon 02:30");
+        let far = now.after(28 * DAY_MIN);
+        assert_eq!(clock.clock_from(far, now), "Mon 2026-12-21 01:00");
+    }
+
+    #[test]
+    fn exceptions_stand_above_weekdays() {
+        let but = Arc::new(BTreeMap::from([(0, false), (2, true)]));
+        let days = Days::parse("4").unwrap().but(Some(&but));
+        let all: Vec<i32> = (0..9).filter(|day| days.contains(*day)).collect();
+        assert_eq!(
+            all,
+            [2, 7],
+            "Thursday the 1st is off, Saturday the 3rd is on"
+        );
     }
 
     #[test]

@@ -1,8 +1,13 @@
 //! The reasons for a route, as sentences.
 
 use crate::network::{Level, Network};
-use crate::options::{Query, RouteOption, SURE};
-use crate::time::{Minute, span};
+use crate::options::{Query, RouteOption};
+use crate::ranking::SURE;
+use crate::risk::without;
+use crate::time::{DAY_MIN, Minute, span};
+
+/// Below this probability nobody would call a promise kept.
+pub(crate) const HOPELESS: f64 = 0.005;
 
 /// Ranks the options and writes the reasons of each.
 pub(crate) fn explain(network: &Network, query: &Query, options: &mut [RouteOption]) {
@@ -16,7 +21,9 @@ pub(crate) fn explain(network: &Network, query: &Query, options: &mut [RouteOpti
             against.into_iter().collect()
         };
         option.why.extend(boarding(network, query.ready, option));
+        option.why.extend(waiting(network, query.ready, option));
         option.why.extend(tightest(network, option));
+        option.why.extend(factor(network, query.ready, option));
         option.why.extend(borders(network, option));
     }
 }
@@ -36,14 +43,24 @@ fn first(
 }
 
 fn verdict(network: &Network, query: &Query, option: &RouteOption) -> String {
-    let promise = network.text_clock(query.to, option.promise);
+    let clock = |at: Minute| network.text_clock_from(query.to, at, query.ready);
+    let promise = clock(option.promise);
     let chance = percent(option.on_time_probability);
+    if option.arrive > option.promise && option.on_time_probability < HOPELESS {
+        return format!(
+            "no route keeps the promise {promise}: this one arrives {}, {} after it",
+            clock(option.arrive),
+            span(option.arrive.since(option.promise)),
+        );
+    }
     if option.on_time_probability < SURE {
         return format!("most likely to arrive by the promise {promise}: {chance}");
     }
     let quality = match query.level {
         Level::Express => "the earliest",
-        Level::Standard | Level::Economy => "the earliest within 2 % of the cheapest",
+        Level::Standard | Level::Economy => {
+            "the earliest within 2 % of the cheapest, lateness reckoned in"
+        }
     };
     format!("of the routes sure to arrive by the promise {promise} ({chance}) {quality}")
 }
@@ -81,12 +98,65 @@ fn boarding(network: &Network, ready: Minute, option: &RouteOption) -> Option<St
     Some(format!(
         "cut-off at {} is {}, {} after it is ready, for {} to {} at {}",
         network.id(leg.from),
-        network.text_clock(leg.from, leg.board_by),
+        network.text_clock_from(leg.from, leg.board_by, ready),
         span(leg.board_by.since(ready)),
         leg.service,
         network.id(leg.to),
-        network.text_clock(leg.from, leg.depart),
+        network.text_clock_from(leg.from, leg.depart, ready),
     ))
+}
+
+/// That the parcel stays where it is for a day or longer, and what keeps it there.
+pub(crate) fn waiting(network: &Network, ready: Minute, option: &RouteOption) -> Option<String> {
+    let (leg, step) = option.legs.first().zip(option.steps.first())?;
+    let waits = leg.board_by.since(ready);
+    if waits < DAY_MIN {
+        return None;
+    }
+    let reasons = network.held_up(step.leg, (ready, leg.depart));
+    let reasons = if reasons.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", reasons.join(", "))
+    };
+    Some(format!(
+        "waits {} at {}, until the departure of {} {}{reasons}",
+        span(waits),
+        network.id(leg.from),
+        leg.service,
+        network.text_clock_from(leg.from, leg.depart, ready),
+    ))
+}
+
+impl Network {
+    /// Reasons of the conditions that touch a leg in a stretch of time.
+    fn held_up(&self, leg: u32, (from, to): (Minute, Minute)) -> Vec<&str> {
+        let leg = self.leg(leg);
+        let holds = self.conditions.iter().filter(|one| {
+            let then = one.from <= to && from < one.to;
+            then && leg.is_some_and(|leg| one.change.subject().touches(self, leg))
+        });
+        holds.map(|one| one.reason.as_str()).collect()
+    }
+}
+
+/// The leg or border whose delays cost most of the probability, when there is something to gain.
+fn factor(network: &Network, ready: Minute, option: &RouteOption) -> Option<String> {
+    const WORTH: f64 = 0.01;
+    let factors = (0..option.steps.len()).map(|index| {
+        let punctual = without(network, ready, &option.steps, index);
+        (punctual.by(option.promise), index)
+    });
+    let (best, index) = factors.max_by(|left, right| left.0.total_cmp(&right.0))?;
+    let leg = option.legs.get(index)?;
+    (best - option.on_time_probability >= WORTH).then(|| {
+        format!(
+            "most of the risk comes from {} to {}: were it punctual, {} would arrive by the promise",
+            leg.service,
+            network.id(leg.to),
+            percent(best),
+        )
+    })
 }
 
 /// The connection with the least time to spare before its cut-off.

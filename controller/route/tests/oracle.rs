@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use petgraph::graph::{DiGraph, NodeIndex};
 use proptest::prelude::*;
 use sortline_route::{
-    CustomsRow, DAY_MIN, Level, Micros, Minute, Network, Offsets, PlaceRow, Query, ServiceRow,
-    Settings, Table, TableName, Tables, Window, ZoneRow,
+    CalendarRow, CustomsRow, DAY_MIN, Level, Limits, Micros, Minute, Network, Offsets, PlaceRow,
+    Query, ServiceRow, Settings, Table, TableName, Tables, Window, ZoneRow,
 };
 
 /// 2026-10-25T01:00Z: clocks in zone `B` go back by an hour, inside the window.
@@ -99,6 +99,7 @@ fn place(draw: &mut Draw, index: u64) -> PlaceRow {
             draw.days()
         },
         handling_min: draw.below(200).to_string(),
+        calendar: draw.one_of(&["", "", "H"]).into(),
     }
 }
 
@@ -127,6 +128,9 @@ fn service(draw: &mut Draw, index: u64, places: u64) -> ServiceRow {
         price_per_parcel: format!("{}.{:02}", draw.below(3), draw.below(100)),
         currency: draw.one_of(&["EUR", "USD"]).into(),
         co2_g_per_kg: draw.below(900).to_string(),
+        price_min: draw.one_of(&["", "3.10"]).into(),
+        calendar: draw.one_of(&["", "H"]).into(),
+        ..ServiceRow::default()
     }
 }
 
@@ -141,6 +145,8 @@ fn customs(draw: &mut Draw, from: &str, to: &str) -> CustomsRow {
         days: draw.days(),
         opens: draw.one_of(&["00:00", "06:00"]).into(),
         closes: draw.one_of(&["18:00", "24:00"]).into(),
+        commodity: String::new(),
+        calendar: draw.one_of(&["", "H"]).into(),
     }
 }
 
@@ -160,7 +166,25 @@ fn zone(draw: &mut Draw, index: u64, depot: &PlaceRow) -> ZoneRow {
         co2_g_per_parcel: "300".into(),
         standard_days: "3".into(),
         express_days: "1".into(),
+        calendar: draw.one_of(&["", "H"]).into(),
     }
+}
+
+/// Calendar `H`: Friday the 23rd is off, Sunday the 25th is on, the 28th and 29th are off but for
+/// the 29th, which is on after all.
+fn calendar() -> Vec<CalendarRow> {
+    let row = |from: &str, until: &str, runs: &str| CalendarRow {
+        calendar: "H".into(),
+        from: from.into(),
+        until: until.into(),
+        runs: runs.into(),
+    };
+    vec![
+        row("2026-10-23", "2026-10-23", "no"),
+        row("2026-10-25", "2026-10-25", "yes"),
+        row("2026-10-28", "2026-10-29", "no"),
+        row("2026-10-29", "2026-10-29", "yes"),
+    ]
 }
 
 /// A random network: rows that do not go together are taken out again until the rest does.
@@ -197,6 +221,8 @@ fn tables(seed: u64) -> Option<(Tables, Network)> {
             customs(&mut draw, "BB", "AA"),
         ],
         zones,
+        calendars: calendar(),
+        hs_code: String::new(),
         settings,
         time_zones: clocks
             .into_iter()
@@ -236,6 +262,7 @@ fn repair(tables: &mut Tables, table: TableName, row: usize) {
         | TableName::Services
         | TableName::Customs
         | TableName::Zones
+        | TableName::Calendars
         | TableName::Settings => {}
     }
 }
@@ -247,6 +274,7 @@ struct Ride {
     to: String,
     ready: i32,
     cost: i64,
+    co2: i64,
 }
 
 struct Oracle<'a> {
@@ -263,12 +291,25 @@ fn minutes(clock: &str) -> i32 {
     number(hours) * 60 + number(minutes)
 }
 
-fn on_day(days: &str, local: i32) -> bool {
+/// Weekdays, and the calendar whose exceptions stand above them.
+type On<'a> = (&'a str, &'a str);
+
+/// 2026-10-23, counted from 1970-01-01.
+const FRIDAY: i32 = 20_749;
+
+fn on_day((days, calendar): On<'_>, local: i32) -> bool {
+    if calendar == "H" {
+        match local.div_euclid(DAY_MIN) - FRIDAY {
+            0 | 5 => return false,
+            2 | 6 => return true,
+            _ => {}
+        }
+    }
     let weekday = (local.div_euclid(DAY_MIN) + 3).rem_euclid(7) + 1;
     days.contains(&weekday.to_string())
 }
 
-fn is_open(at: i32, zone: &str, days: &str, opens: &str, closes: &str) -> bool {
+fn is_open(at: i32, zone: &str, days: On<'_>, opens: &str, closes: &str) -> bool {
     let local = at + zone_offset(zone, at);
     let (opens, closes) = (minutes(opens), minutes(closes));
     let clock = local.rem_euclid(DAY_MIN);
@@ -280,7 +321,7 @@ fn is_open(at: i32, zone: &str, days: &str, opens: &str, closes: &str) -> bool {
 }
 
 /// The first minute from each minute of the window on at which something is open.
-fn next_open(zone: &str, days: &str, opens: &str, closes: &str) -> Vec<Option<i32>> {
+fn next_open(zone: &str, days: On<'_>, opens: &str, closes: &str) -> Vec<Option<i32>> {
     let beyond = FROM + LENGTH + 2 * DAY_MIN;
     let mut next = None;
     let mut all: Vec<Option<i32>> = (FROM..beyond)
@@ -296,7 +337,7 @@ fn next_open(zone: &str, days: &str, opens: &str, closes: &str) -> Vec<Option<i3
     all
 }
 
-fn departures(zone: &str, days: &str, times: &str) -> Vec<i32> {
+fn departures(zone: &str, days: On<'_>, times: &str) -> Vec<i32> {
     let times: Vec<i32> = times.split(' ').map(minutes).collect();
     let mut seen = BTreeSet::new();
     (FROM..FROM + LENGTH)
@@ -323,6 +364,16 @@ fn cost(fixed: &str, per_kg: &str, currency: &str, share: (i64, i64), weight_g: 
     micros(fixed) + micros(per_kg) * share.0 / share.1 * weight_g / 1_000
 }
 
+/// A least price; 0 when there is none.
+fn least(price: &str, currency: &str) -> i64 {
+    let price = if price.is_empty() { "0" } else { price };
+    cost(price, "0", currency, (1, 1), 0)
+}
+
+fn grams(service: &ServiceRow, share: (i64, i64), weight_g: i64) -> i64 {
+    cost("0", &service.co2_g_per_kg, "EUR", share, weight_g)
+}
+
 impl<'a> Oracle<'a> {
     fn new(tables: &'a Tables, weight_g: i64) -> Self {
         let mut oracle = Self {
@@ -334,7 +385,7 @@ impl<'a> Oracle<'a> {
         }
         for zone in &tables.zones {
             let depot = oracle.place(&zone.depot);
-            for leaves in departures(&depot.time_zone, &zone.days, &zone.tour) {
+            for leaves in departures(&depot.time_zone, (&zone.days, &zone.calendar), &zone.tour) {
                 let ready = leaves + number(&zone.delivery_min);
                 if ready < FROM + LENGTH {
                     oracle.rides.push(Ride {
@@ -349,6 +400,7 @@ impl<'a> Oracle<'a> {
                             (1, 1),
                             weight_g,
                         ),
+                        co2: cost(&zone.co2_g_per_parcel, "0", "EUR", (1, 1), weight_g),
                     });
                 }
             }
@@ -368,7 +420,8 @@ impl<'a> Oracle<'a> {
         let stops: Vec<&PlaceRow> = service.stops.split('>').map(|id| self.place(id)).collect();
         let runs: Vec<i32> = service.run_min.split('>').map(number).collect();
         let whole: i32 = runs.iter().sum();
-        let starts = departures(&stops[0].time_zone, &service.days, &service.departs);
+        let days = (service.days.as_str(), service.calendar.as_str());
+        let starts = departures(&stops[0].time_zone, days, &service.departs);
         for board in 0..stops.len() - 1 {
             for alight in board + 1..stops.len() {
                 let moving: i32 = runs[board..alight].iter().sum();
@@ -376,18 +429,21 @@ impl<'a> Oracle<'a> {
                 let before: i32 = runs[..board].iter().map(|run| run + dwell).sum();
                 let stands = dwell * i32::try_from(alight - board - 1).unwrap();
                 let share = (i64::from(moving), i64::from(whole));
+                let currency = &service.currency;
                 let cost = cost(
                     &service.price_per_parcel,
                     &service.price_per_kg,
-                    &service.currency,
+                    currency,
                     share,
                     weight_g,
-                );
+                )
+                .max(least(&service.price_min, currency));
                 let times: Vec<(i32, i32)> = starts
                     .iter()
                     .map(|start| (start + before, start + before + moving + stands))
                     .collect();
-                self.add_rides(service, (stops[board], stops[alight]), &times, cost);
+                let co2 = grams(service, share, weight_g);
+                self.add_rides(service, (stops[board], stops[alight]), &times, (cost, co2));
             }
         }
     }
@@ -397,9 +453,10 @@ impl<'a> Oracle<'a> {
         service: &ServiceRow,
         (from, to): (&PlaceRow, &PlaceRow),
         times: &[(i32, i32)],
-        cost: i64,
+        (cost, co2): (i64, i64),
     ) {
-        let place_open = next_open(&to.time_zone, &to.days, &to.opens, &to.closes);
+        let days = (to.days.as_str(), to.calendar.as_str());
+        let place_open = next_open(&to.time_zone, days, &to.opens, &to.closes);
         let border = (from.territory != to.territory).then(|| {
             let rows = || {
                 let all = self.tables.customs.iter();
@@ -410,7 +467,12 @@ impl<'a> Oracle<'a> {
                 .or_else(|| rows().next())
                 .unwrap();
             (
-                next_open(&to.time_zone, &row.days, &row.opens, &row.closes),
+                next_open(
+                    &to.time_zone,
+                    (&row.days, &row.calendar),
+                    &row.opens,
+                    &row.closes,
+                ),
                 number(&row.p50_min),
             )
         });
@@ -433,6 +495,7 @@ impl<'a> Oracle<'a> {
                     to: to.id.clone(),
                     ready,
                     cost,
+                    co2,
                 });
             }
         }
@@ -476,8 +539,13 @@ impl<'a> Oracle<'a> {
         earliest
     }
 
-    /// Arrivals and costs that no route of at most eight legs beats, by a sweep over all events.
-    fn frontier(&self, origin: &str, ready: i32, to: &str) -> Vec<(i32, i64)> {
+    /// Arrival, cost and emissions that no route of at most eight legs beats, by a sweep over all
+    /// events; emissions count as 0 when they are not asked for.
+    fn frontier(&self, origin: &str, ready: i32, to: &str, co2: bool) -> Vec<(i32, i64, i64)> {
+        type State = (i64, i64, u8);
+        let no_worse = |other: &State, state: &State| {
+            other.0 <= state.0 && other.1 <= state.1 && other.2 <= state.2
+        };
         let mut leaving: BTreeMap<(i32, &str), Vec<&Ride>> = BTreeMap::new();
         for ride in &self.rides {
             leaving
@@ -485,34 +553,38 @@ impl<'a> Oracle<'a> {
                 .or_default()
                 .push(ride);
         }
-        let mut coming: BTreeMap<(i32, String), Vec<(i64, u8)>> = BTreeMap::new();
-        coming.insert((ready, origin.to_owned()), vec![(0, 0)]);
-        let mut here: BTreeMap<String, Vec<(i64, u8)>> = BTreeMap::new();
-        let mut front: Vec<(i32, i64)> = Vec::new();
+        let mut coming: BTreeMap<(i32, String), Vec<State>> = BTreeMap::new();
+        coming.insert((ready, origin.to_owned()), vec![(0, 0, 0)]);
+        let mut here: BTreeMap<String, Vec<State>> = BTreeMap::new();
+        let mut front: Vec<(i32, i64, i64)> = Vec::new();
         for event in self.events(origin, ready) {
             let standing = here.entry(event.1.clone()).or_default();
             standing.extend(coming.remove(&event).unwrap_or_default());
             standing.sort_unstable();
-            let mut kept: Vec<(i64, u8)> = Vec::new();
+            let mut kept: Vec<State> = Vec::new();
             for state in standing.iter() {
-                if kept.iter().all(|other| other.1 > state.1) {
+                if !kept.iter().any(|other| no_worse(other, state)) {
                     kept.push(*state);
                 }
             }
             standing.clone_from(&kept);
-            if event.1 == to
-                && let Some((cost, _)) = kept.first()
-                && front.last().is_none_or(|(_, best)| cost < best)
-            {
-                front.push((event.0, *cost));
+            if event.1 == to {
+                for (cost, grams, _) in &kept {
+                    if front
+                        .iter()
+                        .all(|other| other.1 > *cost || other.2 > *grams)
+                    {
+                        front.push((event.0, *cost, *grams));
+                    }
+                }
             }
-            for ride in leaving
-                .get(&(event.0, event.1.as_str()))
-                .into_iter()
-                .flatten()
-            {
-                let onward = kept.iter().filter(|(_, legs)| *legs < LEGS_MAX);
-                let onward = onward.map(|(cost, legs)| (cost + ride.cost, legs + 1));
+            let here = leaving.get(&(event.0, event.1.as_str()));
+            for ride in here.into_iter().flatten() {
+                let onward = kept.iter().filter(|(_, _, legs)| *legs < LEGS_MAX);
+                let onward = onward.map(|(cost, grams, legs)| {
+                    let more = if co2 { ride.co2 } else { 0 };
+                    (cost + ride.cost, grams + more, legs + 1)
+                });
                 coming
                     .entry((ride.ready, ride.to.clone()))
                     .or_default()
@@ -528,7 +600,7 @@ fn ready_of(seed: u64) -> i32 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 240, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
     fn earliest_arrivals_equal_the_time_expanded_graph(seed: u64) {
@@ -564,11 +636,74 @@ proptest! {
             };
             let found: Vec<(i32, i64)> =
                 network.frontier(&query).into_iter().map(|(at, Micros(cost))| (at.0, cost)).collect();
-            let mut expected = oracle.frontier(&tables.places[0].id, ready, &info.id);
-            if let Some((first, _)) = expected.first().copied() {
-                expected.retain(|(at, _)| *at <= first + 6 * DAY_MIN);
-            }
+            let expected = oracle.frontier(&tables.places[0].id, ready, &info.id, false);
+            let first = expected.first().map_or(0, |(at, _, _)| *at);
+            let expected: Vec<(i32, i64)> = expected
+                .into_iter()
+                .filter(|(at, _, _)| *at <= first + 6 * DAY_MIN)
+                .map(|(at, cost, _)| (at, cost))
+                .collect();
             prop_assert_eq!(found, expected, "to {}", info.id);
+        }
+    }
+
+    #[test]
+    fn sets_with_emissions_equal_the_sweep_and_tolerance_keeps_near_to_them(seed: u64) {
+        let Some((tables, network)) = tables(seed) else { return Ok(()) };
+        let ready = ready_of(seed);
+        let oracle = Oracle::new(&tables, 2_000);
+        let from = network.find(&tables.places[0].id).unwrap();
+        for (to, info) in network.nodes().filter(|(to, _)| *to != from) {
+            let query = Query {
+                from,
+                to,
+                ready: Minute(ready),
+                weight_g: 2_000,
+                level: Level::Standard,
+                promise: None,
+                options: 3,
+            };
+            let points = |tolerance_permille| {
+                let limits = Limits { within_min: 3 * DAY_MIN, tolerance_permille, co2: true };
+                let mut all: Vec<(i32, i64, i64)> = network
+                    .points(&query, limits)
+                    .into_iter()
+                    .map(|point| (point.arrive.0, point.cost.0, point.co2_g.0))
+                    .collect();
+                all.sort_unstable();
+                all
+            };
+            let mut expected = oracle.frontier(&tables.places[0].id, ready, &info.id, true);
+            let first = expected.iter().map(|(at, _, _)| *at).min().unwrap_or(0);
+            expected.retain(|(at, _, _)| *at <= first + 3 * DAY_MIN);
+            expected.sort_unstable();
+            prop_assert_eq!(&points(0), &expected, "to {}", info.id);
+            let near = points(50);
+            let within = |found: i64, exact: i64| found * 1_000 <= exact * 1_050;
+            for (at, cost, grams) in expected {
+                prop_assert!(near.iter().any(|found| {
+                    within(i64::from(found.0 - ready), i64::from(at - ready))
+                        && within(found.1, cost)
+                        && within(found.2, grams)
+                }), "to {}", info.id);
+            }
+        }
+    }
+
+    #[test]
+    fn the_latest_departure_is_the_last_that_arrives_in_time(seed: u64) {
+        let Some((tables, network)) = tables(seed) else { return Ok(()) };
+        let ready = Minute(ready_of(seed));
+        let from = network.find(&tables.places[0].id).unwrap();
+        let table = Table::from_site(&network, from, ready);
+        for (to, info) in network.nodes().filter(|(to, _)| *to != from) {
+            let Some(promise) = table.earliest(to) else { continue };
+            let latest = network.latest_departure(from, to, promise).unwrap();
+            prop_assert!(latest >= ready, "{}", info.id);
+            let at = |ready| Table::from_site(&network, from, ready).earliest(to);
+            prop_assert_eq!(at(latest), Some(promise), "{}", info.id);
+            let late = at(latest.after(1));
+            prop_assert!(late.is_none_or(|late| late > promise), "{}", info.id);
         }
     }
 

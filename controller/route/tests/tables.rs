@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use sortline_route::{
-    CustomsRow, DAY_MIN, DelayRow, Level, Minute, Network, Offsets, PlaceRow, Query, RouteOption,
-    ServiceRow, Settings, Table, Tables, Window, ZoneRow,
+    CalendarRow, Change, Condition, CustomsRow, DAY_MIN, DelayRow, Level, Micros, Minute, Network,
+    Offsets, PlaceRow, Query, RouteOption, ServiceRow, Settings, Table, Tables, Window, ZoneRow,
 };
 
 /// 2026-11-23T00:00Z, a Monday.
@@ -26,6 +26,7 @@ fn place(id: &str, territory: &str, kind: &str) -> PlaceRow {
         closes: "24:00".into(),
         days: "1234567".into(),
         handling_min: "60".into(),
+        calendar: String::new(),
     }
 }
 
@@ -45,6 +46,7 @@ fn service(id: &str, stops: &str, departs: &str, run_min: &str, price: &str) -> 
         price_per_parcel: price.into(),
         currency: "EUR".into(),
         co2_g_per_kg: "100".into(),
+        ..ServiceRow::default()
     }
 }
 
@@ -73,6 +75,7 @@ fn tables() -> Tables {
             days: "12345".into(),
             opens: "08:00".into(),
             closes: "16:00".into(),
+            ..CustomsRow::default()
         }],
         zones: vec![ZoneRow {
             id: "Z".into(),
@@ -89,7 +92,10 @@ fn tables() -> Tables {
             co2_g_per_parcel: "300".into(),
             standard_days: "2".into(),
             express_days: "1".into(),
+            calendar: String::new(),
         }],
+        calendars: Vec::new(),
+        hs_code: String::new(),
         settings: Settings {
             base_currency: "EUR".into(),
             horizon_days: 14,
@@ -156,6 +162,147 @@ fn customs_waits_for_its_hours_and_the_weekend() {
             .iter()
             .any(|why| why.starts_with("customs XX to YY at D"))
     );
+}
+
+#[test]
+fn holidays_close_customs_and_stop_services() {
+    let day = |calendar: &str, from: &str, until: &str, runs: &str| CalendarRow {
+        calendar: calendar.into(),
+        from: from.into(),
+        until: until.into(),
+        runs: runs.into(),
+    };
+    let mut tables = tables();
+    tables.calendars = vec![
+        day("OFFICE", "2026-11-24", "2026-11-24", "no"),
+        day("ROAD", "", "2026-11-24", "no"),
+    ];
+    let arrive = |tables: &Tables| {
+        let network = Network::new(tables).unwrap();
+        let border = query(&network, "D", clock(0, 8, 0));
+        let options = network.options(&border);
+        options.first().map(|first| first.arrive)
+    };
+    let plain = arrive(&tables).unwrap();
+    // Ready on Monday, over the border on Tuesday: customs is closed until Wednesday.
+    tables.customs[0].calendar = "OFFICE".into();
+    assert_eq!(arrive(&tables), Some(clock(2, 10, 0)), "{plain:?}");
+    tables.customs[0].calendar = String::new();
+    // No vehicle crosses before Wednesday.
+    tables.services[3].calendar = "ROAD".into();
+    assert_eq!(arrive(&tables), Some(plain.after(DAY_MIN)));
+    refused(
+        |t| t.places[0].calendar = "NONE".into(),
+        "places.csv, record 1, calendar: found `NONE`, allowed: a name of calendars.csv, or nothing",
+    );
+    refused(
+        |t| t.calendars = vec![day("A", "2026-02-30", "", "no")],
+        "calendars.csv, record 1, from: found `2026-02-30`, allowed: a day YYYY-MM-DD",
+    );
+    refused(
+        |t| t.calendars = vec![day("A", "2026-12-26", "2026-12-24", "off")],
+        "calendars.csv, record 1, runs: found `off`, allowed: yes or no",
+    );
+}
+
+#[test]
+fn customs_takes_its_time_by_commodity() {
+    let mut tables = tables();
+    let general = tables.customs[0].clone();
+    let of = |commodity: &str, p50: &str| CustomsRow {
+        commodity: commodity.into(),
+        p50_min: p50.into(),
+        ..general.clone()
+    };
+    tables.customs.extend([of("33", "300"), of("3304", "420")]);
+    for (hs_code, hours) in [
+        ("", 1),
+        ("691200", 1),
+        ("33", 5),
+        ("330300", 5),
+        ("330499", 7),
+    ] {
+        tables.hs_code = hs_code.into();
+        let network = Network::new(&tables).unwrap();
+        let first = network
+            .options(&query(&network, "D", clock(0, 8, 0)))
+            .remove(0);
+        // Presented at 8, cleared after so many hours, handled for one.
+        assert_eq!(first.arrive, clock(1, 8 + hours + 1, 0), "{hs_code}");
+    }
+    tables.customs.push(of("33", "1"));
+    assert!(
+        Network::new(&tables).is_err(),
+        "two records for one commodity"
+    );
+}
+
+#[test]
+fn a_boarding_costs_its_least_price() {
+    let mut tables = tables();
+    tables.services[2].price_min = "4".into();
+    let network = Network::new(&tables).unwrap();
+    let from = network.find("B").unwrap();
+    let to = Query {
+        from,
+        ..query(&network, "C", clock(0, 19, 50))
+    };
+    let onward = network.options(&to).remove(0);
+    assert_eq!(
+        (services(&onward), onward.cost),
+        (vec!["ONWARD"], Micros(4_000_000))
+    );
+}
+
+/// The first option to D when a condition holds.
+fn under(tables: &Tables, change: Change) -> Option<RouteOption> {
+    let mut network = Network::new(tables).unwrap();
+    let condition = Condition {
+        id: "c".into(),
+        from: clock(0, 0, 0),
+        to: clock(3, 0, 0),
+        change,
+        reason: "a test".into(),
+    };
+    network.set_conditions(&[condition]).unwrap();
+    let query = query(&network, "D", clock(0, 8, 0));
+    network.options(&query).into_iter().next()
+}
+
+#[test]
+fn straits_borders_and_bookings_hold_parcels_up() {
+    let mut tables = tables();
+    tables.services[3].via = "PASS OTHER".into();
+    tables.services[3].capacity_pieces = "40".into();
+    tables.services[3].capacity_m3 = "2.5".into();
+    let arrive = |change| under(&tables, change).map(|first| first.arrive);
+    let passage = |minutes| Change::Passage {
+        passage: "PASS".into(),
+        minutes,
+    };
+    // By the tables: over the border on Tuesday at 6, cleared at 9, handled at 10.
+    assert_eq!(arrive(passage(Some(300))), Some(clock(1, 14, 0)));
+    assert_eq!(arrive(passage(None)), Some(clock(3, 10, 0)));
+    let border = Change::Border {
+        territory: "YY".into(),
+        mode: None,
+    };
+    // Presented when the border opens on Thursday at midnight, in office hours.
+    assert_eq!(arrive(border), Some(clock(3, 10, 0)));
+    let booked = |kg, litres, pieces| Change::Booked {
+        service: "BORDER".into(),
+        kg,
+        litres,
+        pieces,
+    };
+    for (change, expected) in [
+        (booked(99, 2_490, 39), clock(1, 10, 0)),
+        (booked(100, 0, 0), clock(3, 10, 0)),
+        (booked(0, 2_491, 0), clock(3, 10, 0)),
+        (booked(0, 0, 40), clock(3, 10, 0)),
+    ] {
+        assert_eq!(arrive(change.clone()), Some(expected), "{change:?}");
+    }
 }
 
 #[test]

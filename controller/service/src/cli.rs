@@ -6,7 +6,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use crate::commands::{check, demo, export, plan, plant, read, replay, route, serve, sim};
+use crate::commands::{
+    bench, calibrate, check, demo, export, import, plan, plant, read, replay, route, serve, sim,
+    trace,
+};
 use crate::config::ConfigError;
 
 /// Exit code of a run that did what was asked.
@@ -49,10 +52,18 @@ enum Command {
     Serve(serve::Args),
     /// Feed a recorded journal to the core again and compare.
     Replay(replay::Args),
+    /// Explain what became of one parcel, and why.
+    Trace(trace::Args),
     /// Take results out of a journal.
     Export(export::Args),
+    /// Bring public or company data in: networks, locations, manifests.
+    Import(import::Args),
     /// Run only the simulated line, on real sockets.
     Plant(plant::Args),
+    /// Measure this program beside others.
+    Bench(bench::Args),
+    /// Print the calibration target, or measure a camera with it.
+    Calibrate(calibrate::Args),
     /// Read labels in pictures, folders, videos and camera streams.
     Read(read::Args),
     /// Find transport routes with arrival, cost, risk and reasons.
@@ -88,12 +99,16 @@ pub fn main() -> ExitCode {
 
 fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Bench(args) => bench::run(args),
+        Command::Calibrate(args) => calibrate::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Check(args) => check::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Serve(args) => serve::run(args),
         Command::Replay(args) => replay::run(args),
+        Command::Trace(args) => trace::run(args),
         Command::Export(args) => export::run(args),
+        Command::Import(args) => import::run(args),
         Command::Plant(args) => plant::run(args),
         Command::Read(args) => read::run(args),
         Command::Route(args) => route::run(args),

@@ -4,11 +4,11 @@
 //! journal before anything is done because of it; what people and hosts hear of it waits for the
 //! journal's commit. Nothing here waits for a camera, a broker or a screen.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use sortline_core::{
-    Action, Command, Event, Line, LineTime, OperatorCommand, ParcelId, ParcelView, Step, Ticks,
+    Action, Command, Event, Line, LineTime, ParcelId, ParcelView, Reading, Resolution, Step, Ticks,
 };
 use sortline_fieldbus::Delivery;
 use tokio::sync::{mpsc, watch};
@@ -18,16 +18,20 @@ use crate::clock::{self, Clock};
 use crate::journal::{Cause, Origin, Record};
 use crate::latency::Latency;
 use crate::resolver::Resolver;
+use crate::scanners::Triggers;
 use crate::service::stopped;
 
 /// Time between two pictures of the belt for screens.
 const PICTURE: Duration = Duration::from_millis(100);
 
+/// Parcels whose look-up is remembered; far more than fit on a line.
+const LOOKED_UP_MAX: usize = 1_024;
+
 /// A command of a person or host system, already checked for form.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Commanded {
-    /// What.
-    pub command: OperatorCommand,
+    /// What: [`Event::Operator`], or [`Event::Plan`] with a plan that holds against the line.
+    pub event: Event,
     /// Who.
     pub origin: Origin,
 }
@@ -58,6 +62,8 @@ pub struct Picture {
     pub parcels: Vec<ParcelView>,
     /// From induction to the stroke command handed to the fieldbus, microseconds.
     pub latency: Latency,
+    /// From the moment a step is due to its commands handed over, microseconds: the control loop.
+    pub steps: Latency,
 }
 
 /// Why the engine ended.
@@ -84,6 +90,10 @@ pub struct Engine {
     cursor: Option<u32>,
     pending: VecDeque<Event>,
     latency: Latency,
+    /// What was looked up for the parcels on the belt.
+    looked_up: BTreeMap<ParcelId, (Reading, Resolution)>,
+    steps: Latency,
+    triggers: Vec<Triggers>,
 }
 
 /// Where the engine's results go.
@@ -131,7 +141,17 @@ impl Engine {
             cursor: None,
             pending: VecDeque::new(),
             latency: Latency::default(),
+            looked_up: BTreeMap::new(),
+            steps: Latency::default(),
+            triggers: Vec::new(),
         }
+    }
+
+    /// The same engine, that tells scanners when their camera's trigger was given.
+    #[must_use]
+    pub fn with_triggers(mut self, triggers: Vec<Triggers>) -> Self {
+        self.triggers = triggers;
+        self
     }
 
     /// Something that happens before the inputs are served, such as [`Event::Restarted`].
@@ -161,11 +181,12 @@ impl Engine {
                     self.delivered(delivery).await?;
                 }
                 Some(commanded) = inputs.commands.recv() => {
-                    let event = Event::Operator { command: commanded.command };
-                    self.take(Cause::Event { event }, None, Some(commanded.origin)).await?;
+                    let cause = Cause::Event { event: commanded.event };
+                    self.take(cause, None, Some(commanded.origin)).await?;
                 }
                 () = sleep_until(wake) => self.take(Cause::Timeout, None, None).await?,
                 Some(event) = inputs.vision.recv() => self.happen(event).await?,
+                () = self.resolver.changed() => self.look_up_again().await?,
                 _ = pictures.tick() => self.show(),
             }
         }
@@ -175,6 +196,17 @@ impl Engine {
         let Delivery { event, cursor } = delivery;
         if let Event::Belt { at } = &event {
             self.belt = (*at, self.clock.now());
+        }
+        if let Event::Triggered {
+            camera, trigger, ..
+        } = &event
+        {
+            for (_, scanner) in self.triggers.iter().filter(|(known, _)| known == camera) {
+                // A scanner that is behind answers no trigger for certain: a no-read.
+                if scanner.try_send(*trigger).is_err() {
+                    tracing::debug!(trigger = trigger.0, "a scanner is behind its triggers");
+                }
+            }
         }
         // A position in the ring that did not move is not worth a row.
         let moved = self.cursor != Some(cursor);
@@ -204,6 +236,10 @@ impl Engine {
         origin: Option<Origin>,
     ) -> Result<(), EngineError> {
         let at = self.clock.now();
+        let due = match &cause {
+            Cause::Timeout => self.line.poll_timeout().map_or(at, |(due, _why)| due),
+            Cause::Event { .. } => at,
+        };
         match &cause {
             Cause::Event { event } => self.line.handle_event(at, event),
             Cause::Timeout => self.line.handle_timeout(at),
@@ -229,6 +265,7 @@ impl Engine {
         for action in effects {
             self.perform(at, action);
         }
+        self.steps.add(self.clock.now().since(due));
         Ok(())
     }
 
@@ -242,12 +279,42 @@ impl Engine {
             }
             Action::Resolve { parcel, reading } => {
                 let resolution = self.resolver.resolve(&reading);
+                while self.looked_up.len() >= LOOKED_UP_MAX {
+                    self.looked_up.pop_first();
+                }
+                self.looked_up.insert(parcel, (reading, resolution.clone()));
                 self.pending
                     .push_back(Event::Resolved { parcel, resolution });
             }
             Action::Parcel { parcel, step } => self.time(at, parcel, &step),
-            Action::Chute { .. } | Action::Alarm { .. } => {}
+            Action::Chute { .. }
+            | Action::BagClosed { .. }
+            | Action::Induction { .. }
+            | Action::Alarm { .. } => {}
         }
+    }
+
+    /// Routes are others: parcels on the belt whose hop is another are told so. The core decides
+    /// them anew as long as it can.
+    async fn look_up_again(&mut self) -> Result<(), EngineError> {
+        let on_belt = self.line.parcels(self.belt.0);
+        let on_belt: BTreeSet<ParcelId> = on_belt.iter().map(|view| view.parcel).collect();
+        self.looked_up.retain(|parcel, _| on_belt.contains(parcel));
+        let mut changed = Vec::new();
+        for (parcel, (reading, known)) in &mut self.looked_up {
+            let resolution = self.resolver.resolve(reading);
+            if !same_way(&resolution, known) {
+                known.clone_from(&resolution);
+                changed.push(Event::Resolved {
+                    parcel: *parcel,
+                    resolution,
+                });
+            }
+        }
+        for event in changed {
+            self.happen(event).await?;
+        }
+        Ok(())
     }
 
     fn time(&mut self, at: LineTime, parcel: ParcelId, step: &Step) {
@@ -260,7 +327,8 @@ impl Engine {
 
     fn show(&self) {
         let (ticks, at) = self.belt;
-        let (parcels, latency) = (self.line.parcels(ticks), self.latency.clone());
+        let parcels = self.line.parcels(ticks);
+        let (latency, steps) = (self.latency.clone(), self.steps.clone());
         let speed_mm_per_s = self.line.speed_mm_per_s();
         self.picture.send_replace(Picture {
             ticks,
@@ -268,7 +336,16 @@ impl Engine {
             speed_mm_per_s,
             parcels,
             latency,
+            steps,
         });
+    }
+}
+
+/// Whether two answers send a parcel the same way, whatever their reasons.
+fn same_way(one: &Resolution, other: &Resolution) -> bool {
+    match (one, other) {
+        (Resolution::Sort { hop, .. }, Resolution::Sort { hop: other, .. }) => hop == other,
+        _ => one == other,
     }
 }
 
@@ -279,7 +356,10 @@ fn is_effect(action: &Action) -> bool {
         Action::Parcel { step, .. } => {
             matches!(step, Step::Inducted { .. } | Step::Commanded { .. })
         }
-        Action::Chute { .. } | Action::Alarm { .. } => false,
+        Action::Chute { .. }
+        | Action::BagClosed { .. }
+        | Action::Induction { .. }
+        | Action::Alarm { .. } => false,
     }
 }
 

@@ -15,6 +15,7 @@ use sortline_route::{
     DAY_MIN, Minute, Network, Node, Offsets, Settings, TableName, Tables, Window,
 };
 
+use crate::conditions::Conditions;
 use crate::config::{ConfigError, Document, Files, Problem};
 
 /// Bytes of a file beyond which it is refused: a network of a million services takes a third.
@@ -32,7 +33,8 @@ pub struct Source<'a> {
 }
 
 impl Source<'_> {
-    fn name(&self, file: &str) -> String {
+    /// Name of one of its files as the site's files know it.
+    pub fn name(&self, file: &str) -> String {
         if self.folder.is_empty() {
             file.to_owned()
         } else {
@@ -45,7 +47,7 @@ impl Source<'_> {
         let path = self.files.path(&name);
         let size = match self.files {
             Files::Directory(_) => std::fs::metadata(&path).map_or(0, |about| about.len()),
-            Files::Demo => 0,
+            Files::Demo | Files::Edited { .. } => 0,
         };
         if size > BYTES_MAX {
             let text = format!("has {size} bytes, allowed are {BYTES_MAX}");
@@ -65,11 +67,24 @@ impl Source<'_> {
 /// # Errors
 /// Every problem found, with file, line and column.
 pub fn load(source: &Source<'_>, ready: Timestamp) -> Result<Network, ConfigError> {
+    load_for(source, ready, "")
+}
+
+/// The same with customs times for goods of an HS code, or its beginning; empty: for any goods.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_for(
+    source: &Source<'_>,
+    ready: Timestamp,
+    hs_code: &str,
+) -> Result<Network, ConfigError> {
     let mut problems = Vec::new();
     let places = keep(rows(source, TableName::Places), &mut problems);
     let services = keep(rows(source, TableName::Services), &mut problems);
     let customs = keep(rows(source, TableName::Customs), &mut problems);
     let zones = keep(rows(source, TableName::Zones), &mut problems);
+    let calendars = keep(optional_rows(source, TableName::Calendars), &mut problems);
     let settings: Option<Settings> = match read_toml(source, TableName::Settings.file()) {
         Ok(settings) => Some(settings),
         Err(problem) => {
@@ -77,9 +92,12 @@ pub fn load(source: &Source<'_>, ready: Timestamp) -> Result<Network, ConfigErro
             None
         }
     };
-    let (Some(places), Some(services), Some(customs), Some(zones), Some(settings)) =
-        (places, services, customs, zones, settings)
+    let (Some(places), Some(services), Some(customs), Some(zones)) =
+        (places, services, customs, zones)
     else {
+        return Err(ConfigError { problems });
+    };
+    let (Some(calendars), Some(settings)) = (calendars, settings) else {
         return Err(ConfigError { problems });
     };
     let Some(window) = window(ready, &settings) else {
@@ -88,7 +106,13 @@ pub fn load(source: &Source<'_>, ready: Timestamp) -> Result<Network, ConfigErro
             "is beyond the years 1970 to 5000",
         ));
     };
-    let lines = [&places.lines, &services.lines, &customs.lines, &zones.lines].map(Clone::clone);
+    let lines = [
+        (TableName::Places, places.lines),
+        (TableName::Services, services.lines),
+        (TableName::Customs, customs.lines),
+        (TableName::Zones, zones.lines),
+        (TableName::Calendars, calendars.lines),
+    ];
     let names = places
         .rows
         .iter()
@@ -99,6 +123,8 @@ pub fn load(source: &Source<'_>, ready: Timestamp) -> Result<Network, ConfigErro
         services: services.rows,
         customs: customs.rows,
         zones: zones.rows,
+        calendars: calendars.rows,
+        hs_code: hs_code.to_owned(),
         settings,
         window,
     };
@@ -133,6 +159,20 @@ pub fn load_rules(files: &Files) -> Result<Option<Rules>, ConfigError> {
     Err(ConfigError { problems })
 }
 
+/// Loads conditions of a site; none when it has no such file.
+///
+/// # Errors
+/// What the file says that it must not, with line and key.
+pub fn load_conditions(files: &Files, file: &str) -> Result<Conditions, ConfigError> {
+    if !files.has(file) {
+        return Ok(Conditions::default());
+    }
+    let source = Source { files, folder: "" };
+    read_toml(&source, file).map_err(|problem| ConfigError {
+        problems: vec![problem],
+    })
+}
+
 fn keep<T>(read: Result<T, Vec<Problem>>, problems: &mut Vec<Problem>) -> Option<T> {
     read.map_err(|found| problems.extend(found)).ok()
 }
@@ -143,9 +183,9 @@ fn read_toml<T: DeserializeOwned>(source: &Source<'_>, file: &str) -> Result<T, 
 }
 
 /// Records of a CSV file with the line of each.
-struct Rows<T> {
-    rows: Vec<T>,
-    lines: Vec<usize>,
+pub(crate) struct Rows<T> {
+    pub(crate) rows: Vec<T>,
+    pub(crate) lines: Vec<usize>,
 }
 
 fn rows<T: DeserializeOwned>(
@@ -157,9 +197,43 @@ fn rows<T: DeserializeOwned>(
     read_csv(&path, &text)
 }
 
-fn read_csv<T: DeserializeOwned>(path: &Path, text: &str) -> Result<Rows<T>, Vec<Problem>> {
+/// The same of a table that need not be there.
+fn optional_rows<T: DeserializeOwned>(
+    source: &Source<'_>,
+    table: TableName,
+) -> Result<Rows<T>, Vec<Problem>> {
+    if source.files.has(&source.name(table.file())) {
+        return rows(source, table);
+    }
+    Ok(Rows {
+        rows: Vec::new(),
+        lines: Vec::new(),
+    })
+}
+
+pub(crate) fn read_csv<T: DeserializeOwned>(
+    path: &Path,
+    text: &str,
+) -> Result<Rows<T>, Vec<Problem>> {
+    read_csv_as(path, text, false)
+}
+
+/// The same of a file of others, whose records may be shorter or longer than its header.
+pub(crate) fn read_csv_loose<T: DeserializeOwned>(
+    path: &Path,
+    text: &str,
+) -> Result<Rows<T>, Vec<Problem>> {
+    read_csv_as(path, text, true)
+}
+
+fn read_csv_as<T: DeserializeOwned>(
+    path: &Path,
+    text: &str,
+    loose: bool,
+) -> Result<Rows<T>, Vec<Problem>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = csv::ReaderBuilder::new()
+        .flexible(loose)
         .trim(csv::Trim::All)
         .from_reader(text.as_bytes());
     let problem = |line: Option<usize>, error: &csv::Error| Problem {
@@ -218,7 +292,7 @@ fn csv_text(error: &csv::Error) -> String {
 /// Problems of the network with file and line instead of record numbers.
 fn located(
     source: &Source<'_>,
-    lines: &[Vec<usize>; 4],
+    lines: &[(TableName, Vec<usize>)],
     found: Vec<sortline_route::Problem>,
 ) -> ConfigError {
     let more = found.len().saturating_sub(PROBLEMS_MAX);
@@ -226,17 +300,10 @@ fn located(
         .into_iter()
         .take(PROBLEMS_MAX)
         .map(|problem| {
-            let [places, services, customs, zones] = lines;
-            let lines = match problem.table {
-                TableName::Places => Some(places),
-                TableName::Services => Some(services),
-                TableName::Customs => Some(customs),
-                TableName::Zones => Some(zones),
-                TableName::Settings => None,
-            };
+            let lines = lines.iter().find(|(table, _)| *table == problem.table);
             Problem {
                 file: source.files.path(&source.name(problem.table.file())),
-                line: lines.and_then(|lines| lines.get(problem.row).copied()),
+                line: lines.and_then(|(_, lines)| lines.get(problem.row).copied()),
                 key: Some(problem.column.to_owned()),
                 text: format!("found `{}`, allowed: {}", problem.found, problem.allowed),
             }
@@ -373,6 +440,48 @@ mod tests {
             timestamp(Minute(1)).unwrap().to_string(),
             "1970-01-01T00:01:00Z"
         );
+    }
+
+    #[test]
+    fn clocks_agree_with_the_time_zone_database_over_two_years() {
+        let day = |year, month, day| jiff::civil::date(year, month, day);
+        for name in [
+            "Europe/Berlin",
+            "Europe/Dublin",
+            "America/New_York",
+            "America/Sao_Paulo",
+            "America/St_Johns",
+            "Africa/Casablanca",
+            "Asia/Kolkata",
+            "Asia/Gaza",
+            "Australia/Lord_Howe",
+            "Pacific/Chatham",
+            "Pacific/Kiritimati",
+        ] {
+            let zone = TimeZone::get(name).unwrap();
+            let from = minute("2026-01-01T00:00Z".parse().unwrap()).unwrap();
+            let window = Window {
+                from,
+                to: from.after(2 * 366 * DAY_MIN),
+            };
+            let clock = offsets(&zone, window).unwrap();
+            let days = day(2026, 1, 1).series(jiff::Span::new().days(1));
+            for day in days.take_while(|today| *today < day(2028, 1, 1)) {
+                for (hour, minutes) in
+                    [(0, 0), (0, 30), (1, 45), (2, 15), (2, 30), (3, 0), (23, 59)]
+                {
+                    let local = day.at(hour, minutes, 0, 0);
+                    // A repeated time is the first, a skipped one moves on: as jiff has it.
+                    let expected = zone.to_timestamp(local).unwrap();
+                    let shown = minute(Offset::UTC.to_timestamp(local).unwrap()).unwrap();
+                    let found = clock.utc(shown.0);
+                    assert_eq!(timestamp(found), Some(expected), "{name} {local}");
+                    let back = zone.to_datetime(expected);
+                    let back = minute(Offset::UTC.to_timestamp(back).unwrap()).unwrap();
+                    assert_eq!(clock.local(found), back.0, "{name} {local}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -28,6 +28,11 @@ impl Resolver {
         }
     }
 
+    /// Waits until routes are others than before.
+    pub async fn changed(&mut self) {
+        self.routing.changed().await;
+    }
+
     /// What is known of a parcel with this reading.
     pub fn resolve(&self, reading: &Reading) -> Resolution {
         let entry = match self.announced(reading) {
@@ -42,8 +47,8 @@ impl Resolver {
             (None, Some(label)) => label.clone(),
             (None, None) => return Resolution::Unknown,
         };
-        if let Some(reason) = self.hold_reason(entry, &destination) {
-            return Resolution::Hold { reason };
+        if let Some(hold) = self.held(entry, &destination) {
+            return hold;
         }
         let level = entry
             .and_then(|entry| Level::parse(&entry.service))
@@ -53,6 +58,7 @@ impl Resolver {
             destination,
             hop,
             why,
+            sequence: None,
         }
     }
 
@@ -72,24 +78,38 @@ impl Resolver {
         Ok(found)
     }
 
-    fn hold_reason(&self, entry: Option<&ManifestEntry>, to: &Destination) -> Option<String> {
+    /// The gravest hold, with its evidence, the rule it rests on, and who may release.
+    fn held(&self, entry: Option<&ManifestEntry>, to: &Destination) -> Option<Resolution> {
         let rules = self.rules.as_ref()?;
         let value = entry.and_then(|entry| self.routing.in_base(&entry.value, &entry.currency));
+        let day = self.routing.day();
         let declaration = Declaration {
             country: &to.country,
             territory: &self.routing.territory(to),
             goods: entry.map_or("", |entry| entry.goods.reveal()),
             hs_code: entry.map_or("", |entry| &entry.hs_code),
             value,
+            day: day.as_deref(),
         };
         let verdict = rules.check(&declaration);
-        verdict.holds.into_iter().next().map(|hold| hold.reason)
+        verdict
+            .holds
+            .into_iter()
+            .next()
+            .map(|hold| Resolution::Hold {
+                why: format!(
+                    "{}; rule: {} ({}); released by {}",
+                    hold.evidence, hold.source, rules.version, hold.release
+                ),
+                reason: hold.reason,
+            })
     }
 }
 
 fn hold(reason: &str) -> Resolution {
     Resolution::Hold {
         reason: reason.to_owned(),
+        why: String::new(),
     }
 }
 
@@ -170,7 +190,11 @@ mod tests {
                     assert!(hop.is_some(), "no hop for {reading:?}");
                     destination.country
                 }
-                Resolution::Hold { reason } => reason,
+                Resolution::Hold { reason, why } => {
+                    let rule = !reason.ends_with("conflict");
+                    assert_eq!(why.contains("released by"), rule, "{reason}: {why}");
+                    reason
+                }
                 Resolution::Unknown => "unknown".to_owned(),
             };
             assert_eq!(found, expected, "{reading:?}");

@@ -6,10 +6,12 @@
 use schemars::{JsonSchema, Schema, schema_for};
 use sortline_core::SortPlan;
 use sortline_core::topology::LineConfig;
+use sortline_fieldbus::device::profile::ProfileFile;
 use sortline_route::compliance::Rules;
-use sortline_route::{CustomsRow, PlaceRow, ServiceRow, Settings, ZoneRow};
+use sortline_route::{CalendarRow, CustomsRow, PlaceRow, ServiceRow, Settings, ZoneRow};
 use sortline_sim::harness::ScenarioConfig;
 use sortline_sim::plant::PlantConfig;
+use sortline_softnode::WiringFile;
 
 use crate::config::{ManifestEntry, SiteConfig};
 
@@ -21,6 +23,8 @@ pub fn all() -> Result<Vec<(&'static str, String)>, serde_json::Error> {
     Ok(vec![
         ("site.schema.json", text::<SiteConfig>()?),
         ("line.schema.json", text::<LineConfig>()?),
+        ("devices.schema.json", text::<WiringFile>()?),
+        ("profile.schema.json", text::<ProfileFile>()?),
         ("plan.schema.json", text::<SortPlan>()?),
         ("manifest-row.schema.json", text::<ManifestEntry>()?),
         ("compliance.schema.json", text::<Rules>()?),
@@ -29,6 +33,7 @@ pub fn all() -> Result<Vec<(&'static str, String)>, serde_json::Error> {
         ("services-row.schema.json", text::<ServiceRow>()?),
         ("customs-row.schema.json", text::<CustomsRow>()?),
         ("zones-row.schema.json", text::<ZoneRow>()?),
+        ("calendars-row.schema.json", text::<CalendarRow>()?),
         ("plant.schema.json", text::<PlantConfig>()?),
         ("scenario.schema.json", text::<ScenarioConfig>()?),
     ])

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use jiff::SignedDuration;
 use sortline_core::topology::{LineConfig, Topology};
 use sortline_core::{Event, Line, LineTime, SortPlan};
 use tokio::net::TcpListener;
@@ -22,14 +23,16 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::clock::{self, Clock};
-use crate::config::{Broker, ConfigError, Configuration, Files, Site};
+use crate::config::{self, Broker, ConfigError, Configuration, Files, Login, Site};
 use crate::engine::{Commanded, Engine, Inputs, Outputs, Picture};
-use crate::field;
-use crate::http::{self, Ends, Web};
-use crate::journal::{self, Journal, Reader, Replayed, Writer};
-use crate::live::{self, Feeds, Model, View};
+use crate::field::{self, Place};
+use crate::http::{self, Ends, Fixed, SiteInfo, Web};
+use crate::journal::{self, Committed, Journal, Reader, Record, Replayed, Writer};
+use crate::live::{self, Desk, Feeds, Model, View};
+use crate::office::{AlarmRow, Office, random_code};
 use crate::resolver::Resolver;
 use crate::routing::{self, Routes, Routing};
+use crate::scanners::{self, Triggers};
 use crate::uplink::{self, Counters, Outbox, Topics, commands::Gate};
 use crate::vision;
 
@@ -43,8 +46,12 @@ const RECORDS: usize = 4_096;
 const TOLD: usize = 64;
 /// Pictures that may wait.
 const SHOTS: usize = 32;
-/// Acknowledgements that may wait.
-const ACKNOWLEDGED: usize = 16;
+/// Requests to the live task that may wait.
+const ORDERS: usize = 64;
+/// Batches of the history of alarms that may wait.
+const ALARMS: usize = 256;
+/// How long the history of alarms is kept.
+const ALARM_AGE: SignedDuration = SignedDuration::from_hours(24 * 400);
 /// Messages that may wait to be kept by the uplink.
 const MESSAGES: usize = 4_096;
 /// Ids of commands remembered over a restart.
@@ -63,6 +70,8 @@ pub struct Service {
     pub views: watch::Receiver<Arc<View>>,
     /// The belt.
     pub picture: watch::Receiver<Picture>,
+    /// What the first administrator shows, while there is none.
+    pub enrolment: Option<String>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<anyhow::Result<()>>,
     live: JoinHandle<Model>,
@@ -76,80 +85,174 @@ type Tasks = JoinSet<anyhow::Result<()>>;
 /// # Errors
 /// The journal cannot be used, an address is taken, a camera is of no known kind.
 pub async fn start(all: Configuration, data: &Path) -> anyhow::Result<Service> {
-    let (site, config) = (all.site, all.topology.config().clone());
-    let target = site.config.target_per_hour;
-    let mut model = Model::new(config.clone(), all.plan.clone(), target);
-    let begun = begin(data, all.topology, &all.plan, &mut model)?;
-    let path = begun.journal.path().to_owned();
-    let (listener, http) = listen(site.http).await?;
-    let (stop, stopped) = watch::channel(false);
-    let mut tasks = JoinSet::new();
-    let (commands, operator) = mpsc::channel(OPERATOR);
-    let (picture, pictures) = watch::channel(Picture::default());
-    let (views, view) = watch::channel(Arc::new(View::default()));
-    let (records, journalled) = mpsc::channel(RECORDS);
-    let (told, committed) = mpsc::channel(TOLD);
-    let (acknowledged, acknowledgements) = mpsc::channel(ACKNOWLEDGED);
+    let (site, line) = (all.site, all.topology.config().clone());
+    if let Some(text) = config::exposed(site.config.people, site.http) {
+        return Err(ConfigError::whole(&all.files.path("site.toml"), text).into());
+    }
+    let what = || format!("the data directory {} cannot be made", data.display());
+    std::fs::create_dir_all(data).with_context(what)?;
+    let office = Office::open(data)?;
+    let plan = office.adopt_plan(&all.plan, clock::wall())?;
+    let mut model = Model::new(line.clone(), plan.clone(), site.config.target_per_hour)
+        .with_bags(&site.config.bags.sscc_prefix);
+    model.explain_chutes(office.chute_notes()?);
+    let begun = begin(data, all.topology.clone(), &plan, &mut model)?;
+    resume_alarms(&office, &mut model)?;
+    let fixed = Fixed {
+        site: SiteInfo::of(&site),
+        neighbors: http::neighbors(&site.config.neighbors, &all.files)?,
+        topology: all.topology,
+        plan,
+        manifest: all.manifest.clone(),
+        files: all.files.clone(),
+        journal: begun.journal.path().to_owned(),
+        enrolment: enrolment(&site, &office)?,
+        office,
+    };
+    let place = Place::new(&site.config, &line, all.wiring, &all.files)?;
+    let routes = (all.routes, all.files, site.config.origin.clone());
+    let parts = Parts {
+        site,
+        line,
+        begun,
+        model,
+        fixed,
+    };
+    let knows = |routing| Resolver::new(all.manifest, all.rules, routing);
+    Box::pin(parts.start(place, routes, knows)).await
+}
 
-    let (field, events) = field::start(&site.config.node, &config, begun.cursor, &mut tasks);
-    let ids = begun.journal.command_ids(COMMAND_IDS)?;
-    let host = start_uplink(&site, &config, ids, commands.clone(), &stopped, &mut tasks)?;
+/// What a service is put together from.
+struct Parts {
+    site: Site,
+    line: LineConfig,
+    begun: Begun,
+    model: Model,
+    fixed: Fixed,
+}
+
+impl Parts {
+    async fn start(
+        self,
+        place: Place,
+        (routes, files, origin): (Option<Routes>, Files, String),
+        knows: impl FnOnce(Routing) -> Resolver,
+    ) -> anyhow::Result<Service> {
+        let (site, line, fixed) = (self.site, self.line, self.fixed);
+        let (begun, model) = (self.begun, self.model);
+        let (listener, http) = listen(site.http).await?;
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        let (commands, operator) = mpsc::channel(OPERATOR);
+        let (picture, pictures) = watch::channel(Picture::default());
+        let (views, view) = watch::channel(Arc::new(View::default()));
+        let (records, journalled) = mpsc::channel(RECORDS);
+        let (told, committed) = mpsc::channel(TOLD);
+        let (desk, orders) = mpsc::channel(ORDERS);
+
+        let routing = routing::start(routes, (files, origin), &fixed.office, &mut tasks);
+        let field = field::start(place, (&site.config.node, &line), begun.cursor, &mut tasks)?;
+        let ids = begun.journal.command_ids(COMMAND_IDS)?;
+        let ends = (&commands, &routing);
+        let host = start_uplink(&site, &line, ids, ends, &stopped, &mut tasks)?;
+        let journal = start_journal(begun.journal, &site, journalled, told)?;
+        let (shots, readings, triggers) = start_vision(&site, &stopped, &mut tasks)?;
+        let history = keep_alarms(&fixed.office, &mut tasks);
+        let feeds = Feeds::new(committed, shots, orders, pictures.clone(), history);
+        let live = tokio::spawn(live::run(model, feeds, views, host.outbox));
+
+        let outputs = Outputs::new(field.commands, records, picture);
+        let (line, clock) = (begun.line, Clock::starting_at(begun.at));
+        let engine =
+            Engine::new(line, clock, knows(routing.clone()), outputs).with_triggers(triggers);
+        let inputs = Inputs {
+            field: field.events,
+            vision: readings,
+            commands: operator,
+            stop: stopped.clone(),
+        };
+        tasks.spawn(serve(engine, inputs, begun.first));
+        let ends = Ends {
+            views: view.clone(),
+            picture: pictures.clone(),
+            uplink: host.counters,
+            field: field.statistics,
+            buses: field.buses,
+            telegrams: field.telegrams,
+            commands,
+            desk: Desk::new(desk),
+            routing,
+            stop: stopped,
+        };
+        let enrolment = fixed.enrolment.clone();
+        tasks.spawn(http::serve(listener, Web::new(fixed, ends)?));
+        Ok(Service {
+            http,
+            mqtt: host.broker,
+            views: view,
+            picture: pictures,
+            enrolment,
+            stop,
+            tasks,
+            live,
+            journal,
+        })
+    }
+}
+
+fn start_journal(
+    journal: Journal,
+    site: &Site,
+    records: mpsc::Receiver<Record>,
+    told: mpsc::Sender<Vec<Committed>>,
+) -> anyhow::Result<Writer> {
     let window = Duration::from_millis(site.config.journal.commit_ms.into());
-    let journal = Writer::start(begun.journal, window, journalled, told).context("the journal")?;
-    let (shots, readings) = start_vision(&site)?;
-    let feeds = Feeds::new(committed, shots, acknowledgements, pictures.clone());
-    let live = tokio::spawn(live::run(model, feeds, views, host.outbox));
+    Writer::start(journal, window, records, told).context("the journal's thread")
+}
 
-    let routing = start_routing(all.routes, all.files, site.config.origin, &mut tasks);
-    let resolver = Resolver::new(all.manifest, all.rules, routing);
-    let outputs = Outputs::new(field, records, picture);
-    let engine = Engine::new(begun.line, Clock::starting_at(begun.at), resolver, outputs);
-    let inputs = Inputs {
-        field: events,
-        vision: readings,
-        commands: operator,
-        stop: stopped.clone(),
-    };
-    tasks.spawn(serve(engine, inputs, begun.first));
-    let ends = Ends {
-        views: view.clone(),
-        picture: pictures.clone(),
-        uplink: host.counters,
-        commands,
-        acknowledged,
-        stop: stopped,
-    };
-    tasks.spawn(http::serve(listener, Web::new(&config, path, ends)?));
-    Ok(Service {
-        http,
-        mqtt: host.broker,
-        views: view,
-        picture: pictures,
-        stop,
-        tasks,
-        live,
-        journal,
-    })
+/// A code for the first administrator, where people sign in and there is none.
+fn enrolment(site: &Site, office: &Office) -> anyhow::Result<Option<String>> {
+    if site.config.people.login == Login::Open || !office.is_empty()? {
+        return Ok(None);
+    }
+    let code = random_code().context("the system gives no random numbers")?;
+    Ok(Some(code))
+}
+
+/// What people did to alarms that are still there, and the history up to now.
+fn resume_alarms(office: &Office, model: &mut Model) -> anyhow::Result<()> {
+    let now = clock::wall();
+    office.log_alarms(&model.alarm_log())?;
+    office.forget_alarms(now, ALARM_AGE)?;
+    if let Some(oldest) = model.oldest_alarm() {
+        model.resume_alarms(&office.acts_since(oldest)?);
+    }
+    Ok(())
+}
+
+/// Keeps the history of alarms in a thread of its own until the live task ends.
+fn keep_alarms(office: &Office, tasks: &mut Tasks) -> mpsc::Sender<Vec<AlarmRow>> {
+    let (sender, mut rows) = mpsc::channel::<Vec<AlarmRow>>(ALARMS);
+    let office = office.clone();
+    tasks.spawn_blocking(move || {
+        while let Some(batch) = rows.blocking_recv() {
+            if let Err(error) = office.log_alarms(&batch) {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(
+                    error,
+                    "the history of alarms is not kept; the journal has them"
+                );
+            }
+        }
+        Ok(())
+    });
+    sender
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
     let listener = http::listen(address).await?;
     let address = listener.local_addr().context("the web server's address")?;
     Ok((listener, address))
-}
-
-fn start_routing(
-    routes: Option<Routes>,
-    files: Files,
-    origin: String,
-    tasks: &mut Tasks,
-) -> Routing {
-    let (routing, refresh) = routing::keep_fresh(routes, files, origin);
-    tasks.spawn(async move {
-        refresh.await;
-        Ok(())
-    });
-    routing
 }
 
 /// A journal opened, and the line as it was when it ended.
@@ -168,8 +271,6 @@ fn begin(
     plan: &SortPlan,
     model: &mut Model,
 ) -> anyhow::Result<Begun> {
-    let what = || format!("the data directory {} cannot be made", data.display());
-    std::fs::create_dir_all(data).with_context(what)?;
     let mut journal = Journal::open(data)?;
     let config = topology.config().clone();
     let mut first = Vec::new();
@@ -207,7 +308,12 @@ fn resume(path: &Path, config: &LineConfig, model: &mut Model) -> anyhow::Result
     let mut quiet = Outbox::closed();
     let replayed = journal::replay(&reader, |entry| {
         if let Some(record) = entry.record() {
-            model.record(&record, &mut quiet);
+            model.record(&record, entry.seq, &mut quiet);
+        } else if let journal::Cause::Event {
+            event: Event::Belt { at },
+        } = &entry.cause
+        {
+            model.belt(at.0, entry.wall);
         }
     })?;
     if let Some(difference) = &replayed.difference {
@@ -244,7 +350,7 @@ fn start_uplink(
     site: &Site,
     line: &LineConfig,
     ids: Vec<String>,
-    commands: mpsc::Sender<Commanded>,
+    (commands, routing): (&mpsc::Sender<Commanded>, &Routing),
     stop: &watch::Receiver<bool>,
     tasks: &mut Tasks,
 ) -> anyhow::Result<Host> {
@@ -264,6 +370,7 @@ fn start_uplink(
         }
     };
     let mqtt = &site.config.mqtt;
+    let (commands, routing) = (commands.clone(), routing.clone());
     let topics = Topics::new(&mqtt.root, &site.config.id, &line.id);
     let settings = uplink::Settings {
         host,
@@ -272,8 +379,9 @@ fn start_uplink(
         keep_alive: Duration::from_secs(mqtt.keep_alive_s.into()),
         outbox: usize::try_from(mqtt.outbox_messages).unwrap_or(usize::MAX),
         topics: topics.clone(),
-        factsheet: factsheet(site, line),
+        factsheet: uplink::factsheet(site, line),
         gate: Gate::new(mqtt.command_s_max, ids),
+        routing,
     };
     let (messages, publications) = mpsc::channel(MESSAGES);
     let run = uplink::run(settings, publications, commands, counter, stop.clone());
@@ -288,40 +396,28 @@ fn start_uplink(
     })
 }
 
-fn factsheet(site: &Site, line: &LineConfig) -> String {
-    serde_json::json!({
-        "version": env!("CARGO_PKG_VERSION"),
-        "site": { "id": site.config.id, "name": site.config.name },
-        "line": {
-            "id": line.id,
-            "name": line.name,
-            "speed_mm_per_s": line.belt.speed_mm_per_s,
-            "length_mm": line.belt.length_mm,
-            "parcel_length_mm": [line.parcel.length_mm_min, line.parcel.length_mm_max],
-            "gap_mm_min": line.parcel.gap_mm_min,
-            "chutes": line.chutes.iter().map(|chute| chute.id).collect::<Vec<_>>(),
-            "cameras": line.cameras.len(),
-        },
-        "commands": ["reset", "empty_chute", "enable_chute", "key"],
-        "command_s_max": site.config.mqtt.command_s_max,
-    })
-    .to_string()
-}
-
 fn start_vision(
     site: &Site,
-) -> anyhow::Result<(mpsc::Receiver<live::Shot>, mpsc::Receiver<Event>)> {
+    stopped: &watch::Receiver<bool>,
+    tasks: &mut Tasks,
+) -> anyhow::Result<(
+    mpsc::Receiver<live::Shot>,
+    mpsc::Receiver<Event>,
+    Vec<Triggers>,
+)> {
     let (shots, pictures) = mpsc::channel(SHOTS);
     let (events, readings) = mpsc::channel(READINGS);
     let config = &site.config;
     let country = config.origin.split('-').next().unwrap_or_default();
+    let ends = (&events.clone(), stopped);
+    let triggers = scanners::start(&config.scanners, country, ends, tasks)?;
     let outputs = vision::Outputs { events, shots };
     if cfg!(feature = "opencv") {
         vision::start(&config.cameras, &config.vision, country, &outputs)?;
     } else if !config.cameras.is_empty() {
         tracing::warn!("this build has no cameras: it was made without the feature `opencv`");
     }
-    Ok((pictures, readings))
+    Ok((pictures, readings, triggers))
 }
 
 impl Service {

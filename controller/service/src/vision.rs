@@ -4,21 +4,24 @@
 //! frame and not those behind it. A frame belongs to a parcel only by the trigger number that it
 //! carries. Cameras that freeze, go black or cannot be reached are reported as not healthy.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use sortline_capture::{Frame, Options, Reader, Source};
+use sortline_capture::{Frame, Options, Reader, Source, parcels, quality};
 use sortline_core::{
     CameraId, Code, Destination, DestinationSource, Event, NoRead, Permille, Reading, TriggerId,
 };
+use sortline_read::health::{Arrival, CameraHealth, Fault, Limits};
 use sortline_read::{Country, FrameResult};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 
 use crate::clock;
 use crate::config::{CameraConfig, VisionConfig};
-use crate::live::Shot;
+use crate::live::{Hints, Shot};
+use crate::pose::pose;
 
 /// A camera that gives no frame for this long is connected anew. That alone is no fault: without
 /// parcels there are no triggers.
@@ -53,8 +56,13 @@ pub fn start(
     let options = Options {
         budget: Some(Duration::from_millis(vision.budget_ms.into())),
         text: vision.text,
+        text_confidence_min: f32::from(vision.text_confidence_permille_min) / 1_000.0,
+        languages: vision.languages.clone(),
         country: Country::from_alpha2(country),
-        ..Options::default()
+        effort: vision
+            .effort
+            .parse()
+            .map_err(|error| anyhow::anyhow!("vision.effort: {error}"))?,
     };
     for camera in cameras {
         let what = || format!("camera {} at {}", camera.id, camera.source);
@@ -71,6 +79,7 @@ pub fn start(
             queue,
             health,
             outputs: outputs.clone(),
+            lasting: BTreeMap::new(),
         };
         let options = options.clone();
         // The engine for reading cannot move between threads, so it is made in its own.
@@ -166,11 +175,13 @@ struct Worker {
     queue: broadcast::Receiver<Arc<Frame>>,
     health: Health,
     outputs: Outputs,
+    /// Frames in a row that show a fault.
+    lasting: BTreeMap<Fault, u32>,
 }
 
 impl Worker {
     fn run(mut self, mut reader: Reader) {
-        let mut last: Option<Arc<Frame>> = None;
+        let mut seen = CameraHealth::new(Limits::DEFAULT);
         loop {
             let frame = match self.queue.blocking_recv() {
                 Ok(frame) => frame,
@@ -180,32 +191,68 @@ impl Worker {
                 }
                 Err(RecvError::Closed) => return,
             };
-            let frozen = last.as_ref().is_some_and(|last| is_repeated(last, &frame));
+            let arrival = Arrival {
+                trigger: frame.trigger,
+                delay_ticks: None,
+            };
+            let faults = seen.add(&quality(&frame.pixels), arrival);
+            if faults.contains(&Fault::Frozen) && faults.contains(&Fault::Duplicate) {
+                // The same picture of the same trigger was told of before.
+                continue;
+            }
             let begun = clock::since_start_of_machine();
             let result = reader.read(&frame);
             let taken = clock::since_start_of_machine().saturating_sub(begun);
             let mut reading = reading_of(&result);
-            if frozen {
+            if faults.iter().any(|fault| fault.voids_frame()) {
                 // A picture that was shown before says nothing about the parcel below.
                 reading = no_read(NoRead::BadImage);
             }
             let good = reading.no_read != Some(NoRead::BadImage);
-            if !self.health.sign(good) || !self.tell(&frame, reading, taken) {
+            self.warn(&faults);
+            let shot = Shot {
+                camera: self.camera,
+                trigger: frame.trigger.map(TriggerId),
+                jpeg: frame.jpeg.as_deref().map(Into::into),
+                read_us: u64::try_from(taken.as_micros()).unwrap_or(u64::MAX),
+                health: seen.report(),
+                hints: hints(&frame, &result, &reading),
+            };
+            if !self.health.sign(good) || !self.tell(shot, reading) {
                 return;
             }
-            last = Some(frame);
+        }
+    }
+
+    /// Tells of faults that a person must see to, when they have lasted for some frames and when they
+    /// have gone.
+    fn warn(&mut self, faults: &[Fault]) {
+        for fault in [
+            Fault::Underexposed,
+            Fault::Overexposed,
+            Fault::OutOfFocus,
+            Fault::MotionBlur,
+            Fault::LowContrast,
+            Fault::Late,
+        ] {
+            let times = self.lasting.entry(fault).or_default();
+            let before = *times >= BAD_MAX;
+            *times = if faults.contains(&fault) {
+                times.saturating_add(1)
+            } else {
+                0
+            };
+            let now = *times >= BAD_MAX;
+            if before != now {
+                let (camera, fault) = (self.camera, fault.name());
+                tracing::warn!(%camera, fault, lasts = now, "a camera's picture changed");
+            }
         }
     }
 
     /// Hands a reading over. False when the line is gone.
-    fn tell(&self, frame: &Frame, reading: Reading, taken: Duration) -> bool {
-        let trigger = frame.trigger.map(TriggerId);
-        let shot = Shot {
-            camera: self.camera,
-            trigger,
-            jpeg: frame.jpeg.as_deref().map(Into::into),
-            read_us: u64::try_from(taken.as_micros()).unwrap_or(u64::MAX),
-        };
+    fn tell(&self, shot: Shot, reading: Reading) -> bool {
+        let trigger = shot.trigger;
         if self.outputs.shots.try_send(shot).is_err() {
             tracing::debug!("a picture was not kept for screens");
         }
@@ -222,9 +269,21 @@ impl Worker {
     }
 }
 
-/// The same picture under another trigger: no sensor gives that twice.
-fn is_repeated(before: &Frame, now: &Frame) -> bool {
-    before.trigger != now.trigger && before.jpeg.is_some() && before.jpeg == now.jpeg
+/// What helps a person who keys this parcel in. Edges of the parcel are looked for only where
+/// nothing was read: it costs a few milliseconds.
+fn hints(frame: &Frame, result: &FrameResult, reading: &Reading) -> Hints {
+    let unread = reading.no_read.is_some() && result.symbols.is_empty() && result.text.is_empty();
+    let views = if unread {
+        parcels(&frame.pixels, None).unwrap_or_default()
+    } else {
+        Vec::new()
+    };
+    let size = (frame.pixels.width(), frame.pixels.height());
+    let doubtful = result.candidates.iter().chain(&result.destination);
+    Hints {
+        candidates: doubtful.filter_map(destination_of).collect(),
+        pose: pose(result, size, &views),
+    }
 }
 
 fn no_read(reason: NoRead) -> Reading {
@@ -239,7 +298,10 @@ pub fn reading_of(result: &FrameResult) -> Reading {
     if let Some(reason) = result.no_read {
         return no_read(match reason {
             sortline_read::NoRead::NothingFound => NoRead::NothingFound,
-            sortline_read::NoRead::NoIdentifier => NoRead::NoIdentifier,
+            // What print may say is for the person who keys it in.
+            sortline_read::NoRead::NoIdentifier | sortline_read::NoRead::Doubtful => {
+                NoRead::NoIdentifier
+            }
             sortline_read::NoRead::BadImage => NoRead::BadImage,
             sortline_read::NoRead::Undecodable => NoRead::Undecodable,
             sortline_read::NoRead::Deadline => NoRead::Deadline,

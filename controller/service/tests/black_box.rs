@@ -1,22 +1,24 @@
 //! The real service against the real simulated plant: two processes, sockets on loopback, a kill.
 
 #[cfg(test)]
+mod support;
+
+#[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    use std::io::{Read as _, Write as _};
     use std::net::TcpStream;
     use std::path::{Path, PathBuf};
-    use std::process::{Child, Command, Output, Stdio};
-    use std::sync::mpsc::{Receiver, channel};
+    use std::process::{Command, Output};
     use std::time::Duration;
 
     use serde_json::Value;
 
+    use crate::support::{PATIENCE, Process};
+
     const BENCH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/bench");
     const SORTLINE: &str = env!("CARGO_BIN_EXE_sortline");
 
-    /// Everything here is over long before; a machine that is slower than this fails the test.
-    const PATIENCE: Duration = Duration::from_mins(2);
     /// Time between two looks.
     const LOOK: Duration = Duration::from_millis(50);
 
@@ -27,57 +29,6 @@ mod tests {
         code,country,postcode,city,service,weight_g,value,currency,goods,hs_code\n\
         RR100000015DE,DE,10115,Berlin,standard,300,10,EUR,mug,691200\n\
         RR100000029DE,FR,75001,Paris,standard,300,10,EUR,mug,691200\n";
-
-    /// A process that is killed when the test ends, and what it prints.
-    struct Process {
-        child: Child,
-        lines: Receiver<String>,
-    }
-
-    impl Process {
-        fn start(args: &[&str]) -> Self {
-            let mut command = Command::new(SORTLINE);
-            command.args(["--log", "warn,rumqttd=off"]).args(args);
-            let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-            let (sender, lines) = channel();
-            let stdout = BufReader::new(child.stdout.take().unwrap());
-            std::thread::spawn(move || {
-                let mut read = stdout.lines().map_while(Result::ok);
-                read.try_for_each(|line| sender.send(line))
-            });
-            Self { child, lines }
-        }
-
-        /// What follows `start` in a line still to come.
-        fn told(&self, start: &str) -> String {
-            loop {
-                let line = self.lines.recv_timeout(PATIENCE).expect(start);
-                if let Some(rest) = line.strip_prefix(start) {
-                    return rest.to_owned();
-                }
-            }
-        }
-
-        fn end(&mut self) -> i32 {
-            let pid = self.child.id().to_string();
-            assert!(
-                Command::new("kill")
-                    .args(["-TERM", &pid])
-                    .status()
-                    .unwrap()
-                    .success()
-            );
-            self.child.wait().unwrap().code().unwrap()
-        }
-    }
-
-    impl Drop for Process {
-        fn drop(&mut self) {
-            // It may have ended before.
-            drop(self.child.kill());
-            drop(self.child.wait());
-        }
-    }
 
     /// A bench site with parcels in quick succession, and its data directory.
     struct Site(PathBuf);
@@ -113,7 +64,7 @@ mod tests {
         fn serve(&self) -> (Process, String) {
             let http = ["--http", "127.0.0.1:0"];
             let args = ["serve", "--config", self.path(), "--data", &self.data()];
-            let service = Process::start(&[&args[..], &http[..]].concat());
+            let service = Process::sortline(&[&args[..], &http[..]].concat());
             let address = service.told("dashboard at http://");
             (service, address)
         }
@@ -137,7 +88,7 @@ mod tests {
             "--cameras",
             any,
         ];
-        let process = Process::start(&[&args[..], &["--parcels", &parcels]].concat());
+        let process = Process::sortline(&[&args[..], &["--parcels", &parcels]].concat());
         let node = process.told("modbus ");
         let camera = process.told("cameras ");
         let file = site.0.join("site.toml");
@@ -252,6 +203,41 @@ mod tests {
         );
         assert_eq!(service.end(), 0);
         check_journal(&site, inducted);
+    }
+
+    #[test]
+    fn a_node_behind_mqtt_sorts_and_accounts_for_every_parcel() {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let broker = free.local_addr().unwrap().to_string();
+        drop(free);
+        let site = Site::new("mqtt", "127.0.0.1:5021");
+        let file = site.0.join("site.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let embedded = format!("broker = \"embedded\"\nlisten = \"{broker}\"");
+        let text = text.replace("broker = \"off\"", &embedded);
+        // Patient, because everything here shares one processor.
+        let node = format!("mqtt://{broker}/north\"\ncall_ms = 500\nwatchdog_ms = 1000");
+        std::fs::write(&file, text.replace("127.0.0.1:5021\"", &node)).unwrap();
+        let parcels = PARCELS.to_string();
+        let path = site.path().to_owned();
+        let args = ["plant", "--config", &path, "--mqtt", &broker];
+        let more = ["--cameras", "127.0.0.1:0", "--parcels", &parcels];
+        let plant = Process::sortline(&[&args[..], &more[..]].concat());
+        assert_eq!(plant.told("mqtt "), "sortline/v1/bench/bench/node/north");
+        let camera = plant.told("cameras ");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let text = text.replace("http://127.0.0.1:5081/camera/0", &camera);
+        std::fs::write(&file, text).unwrap();
+
+        let (mut service, address) = site.serve();
+        let truth: Value = serde_json::from_str(&("{".to_owned() + &plant.told("{"))).unwrap();
+        assert_eq!(truth["inducted"], PARCELS, "{truth}");
+        assert_eq!(truth["missort"], 0, "{truth}");
+        assert!(truth["sorted"].as_u64() > Some(0), "{truth}");
+        let seen = wait(&service, &address, |rates| ended(rates) >= PARCELS);
+        assert_eq!(seen["inducted"], PARCELS, "{seen}");
+        assert_eq!(service.end(), 0);
+        check_journal(&site, PARCELS);
     }
 
     #[test]

@@ -80,6 +80,42 @@ mod tests {
     }
 
     #[test]
+    fn a_day_of_parcels_is_reported_by_every_way() {
+        let network = format!("{DEMO}/network");
+        let report = ["route", "report", "--network", &network, "--from", "DE-FRA"];
+        let small = ["--parcels", "300", "--disruptions", "4", "--json"];
+        let mut args = [&report[..], &["--day", "2026-11-23"], &small].concat();
+        for way in ["sortline", "static shortest path", "cheapest", "first come"] {
+            check(&args, 0, &format!("\"way\":\"{way}\",\"parcels\":300"));
+        }
+        args[5] = "NOWHERE";
+        check(&args, 2, "found `NOWHERE`");
+        check(&["route", "report", "--from", "DE-FRA"], 2, "--network");
+    }
+
+    #[test]
+    fn a_sort_plan_is_proposed_for_a_forecast() {
+        let name = format!("volumes-{}.csv", std::process::id());
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let rows = "rule,wave,parcels,last_wave\nvia Leipzig,1,400,2\nvia Leipzig,2,300,\n\
+                    via Hamburg Billbrook,1,20,\nvia Dortmund,2,50,1\n";
+        std::fs::write(&path, rows).unwrap();
+        let file = path.to_str().unwrap();
+        let args = ["plan", "optimise", "--config", DEMO, "--volumes", file];
+        check(&[&args[..], &["--json"]].concat(), 0, "\"bound\":");
+        check(
+            &[&args[..], &["--changes-max", "1"]].concat(),
+            0,
+            "no assignment has a peak below",
+        );
+        std::fs::write(&path, rows.replace("via Dortmund,2", "via Dortmund,99")).unwrap();
+        check(&args, 2, "wave: found 99, allowed: 1 to 24");
+        std::fs::write(&path, rows.replace("via Dortmund", "via Dortmunt")).unwrap();
+        check(&args, 2, ":5: rule: found `via Dortmunt`");
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
     fn wrong_usage_is_exit_code_2() {
         check(&[], 2, "Usage");
         check(&["chek"], 2, "unrecognized subcommand");
@@ -94,6 +130,22 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_without_pictures_is_exit_code_2() {
+        let folder = format!("empty-{}", std::process::id());
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
+        std::fs::create_dir_all(&path).unwrap();
+        check(&["read", path.to_str().unwrap()], 2, "holds no picture");
+        std::fs::remove_dir(path).unwrap();
+    }
+
+    #[test]
+    fn a_file_is_named_once() {
+        let output = sortline(&["sim", "--scenario", DEMO]);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(text.matches(DEMO).count(), 1, "{text}");
+    }
+
+    #[test]
     fn what_cannot_be_read_is_exit_code_1() {
         check(
             &["replay", "not/there.db"],
@@ -103,23 +155,33 @@ mod tests {
         check(&["export", "csv", DEMO], 1, "cannot be opened");
     }
 
+    /// The commands that the help of `command` lists, but for `help` itself.
+    fn listed(command: &[String]) -> Vec<Vec<String>> {
+        let mut args: Vec<&str> = command.iter().map(String::as_str).collect();
+        args.push("--help");
+        let help = sortline(&args);
+        let text = String::from_utf8_lossy(&help.stdout).into_owned();
+        let lines = text.lines().skip_while(|line| *line != "Commands:").skip(1);
+        let names = lines.take_while(|line| !line.is_empty());
+        // A description that is wrapped goes on further to the right.
+        let names = names.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+        let names = names.filter_map(|line| line.split_whitespace().next());
+        let nested = |name: &str| [command, &[name.to_owned()]].concat();
+        names.filter(|name| *name != "help").map(nested).collect()
+    }
+
     #[test]
     fn every_command_has_an_example() {
-        let help = sortline(&["--help"]);
-        let text = String::from_utf8_lossy(&help.stdout).into_owned();
-        let commands = text.lines().skip_while(|line| *line != "Commands:").skip(1);
-        let names = commands.take_while(|line| !line.is_empty());
-        let names: Vec<&str> = names
-            .filter_map(|line| line.split_whitespace().next())
-            .collect();
-        assert!(names.contains(&"serve"), "{text}");
-        let nested = [("plan", "check"), ("export", "csv")];
-        for name in names.into_iter().filter(|name| *name != "help") {
-            let deeper = nested.iter().find(|(outer, _)| *outer == name);
-            let mut args = vec![name];
-            args.extend(deeper.map(|(_, inner)| *inner));
-            args.push("--help");
-            check(&args, 0, "Example: sortline");
+        let mut commands = listed(&[]);
+        assert!(commands.contains(&vec!["serve".to_owned()]), "{commands:?}");
+        while let Some(command) = commands.pop() {
+            let inner = listed(&command);
+            if inner.is_empty() {
+                let mut args: Vec<&str> = command.iter().map(String::as_str).collect();
+                args.push("--help");
+                check(&args, 0, "Example: sortline");
+            }
+            commands.extend(inner);
         }
     }
 

@@ -30,6 +30,13 @@ mod tests {
             "config/demo/network",
             "config/bench",
             "config/scenarios",
+            "config/shapes/hub",
+            "config/shapes/loop",
+            "config/shapes/merge",
+            "config/shapes/pop-up",
+            "config/shapes/pusher",
+            "config/shapes/shoe",
+            "config/shapes/swing-arm",
         ] {
             for entry in fs::read_dir(root().join(folder)).unwrap() {
                 let path = entry.unwrap().path();

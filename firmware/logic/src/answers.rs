@@ -2,6 +2,8 @@
 
 use sortline_regmap::{ACK_WORDS, ACKS_MAX, Ack, AckCode, Command};
 
+use crate::ring::copy_slots;
+
 const ACKS: usize = 128;
 const _: () = assert!(ACKS_MAX == 128);
 
@@ -45,13 +47,11 @@ impl Answers {
         }
     }
 
-    /// The answers' registers from `offset` on.
-    pub(crate) fn words(&self, offset: usize) -> impl Iterator<Item = u16> {
-        let first = offset.wrapping_div(ACK_WORDS);
-        let skipped = offset.wrapping_rem(ACK_WORDS);
-        let slots = self.slots.iter().skip(first);
+    /// Copies the answers' registers from `offset` on.
+    pub(crate) fn copy(&self, offset: usize, out: &mut [u16]) {
+        let slots = self.slots.iter().skip(offset.wrapping_div(ACK_WORDS));
         let words = |slot: &Option<(Command, Ack)>| slot.map_or([0; 4], |(_, ack)| ack.encode());
-        slots.flat_map(words).skip(skipped)
+        copy_slots(slots, words, offset.wrapping_rem(ACK_WORDS), out);
     }
 
     fn get(&self, seq: u16) -> Option<(Command, Ack)> {

@@ -5,7 +5,7 @@ use sortline_regmap::{
     Heartbeat, Refusal,
 };
 
-use crate::{Cause, Node, Stroke, Trigger, TriggerPulse};
+use crate::{Cause, Node, Stroke, Trigger, TriggerPulse, planted};
 
 impl Node {
     /// Executes what the mailbox holds.
@@ -58,7 +58,7 @@ impl Node {
         if !self.lease.is_armed() || self.stop.open || self.stop.latched {
             return Err(Refusal::Stopped);
         }
-        if command.epoch != self.health.epoch {
+        if command.epoch != self.health.epoch && !planted::is(43) {
             return Err(Refusal::StaleEpoch);
         }
         match command.kind {
@@ -122,7 +122,10 @@ impl Node {
 
     fn withdraw(&mut self, command: &Command) -> Result<(), Refusal> {
         let seq = u16::try_from(command.number).map_err(|_out_of_range| Refusal::Unknown)?;
-        let Some(stroke) = self.strokes.take_first(|stroke| stroke.seq == seq) else {
+        let Some(stroke) = self
+            .strokes
+            .take_first(|stroke| stroke.seq == seq && !planted::is(49))
+        else {
             let fired = matches!(
                 self.answers.result(seq),
                 Some(AckCode::Fired | AckCode::Done)
@@ -141,7 +144,7 @@ impl Node {
 
     fn check_lead(&self, at: u32) -> Result<(), Refusal> {
         let ahead = i64::from(at.wrapping_sub(self.count).cast_signed());
-        if ahead < i64::from(self.limits.lead_ticks_min.max(1)) {
+        if ahead < i64::from(self.limits.lead_ticks_min.max(1)) && !planted::is(54) {
             return Err(Refusal::Late);
         }
         if ahead > i64::from(self.limits.ahead_ticks_max) {

@@ -62,10 +62,8 @@ impl Eyes {
             return None;
         }
         let limit = u32::from(jam_ms);
-        let eye = (0_u8..).zip(&self.blocked_ms).find_map(|(eye, ms)| {
-            let due = ms.saturating_add(elapsed) >= limit;
-            (due && self.blocked & !self.jammed & bit(eye) != 0).then_some(eye)
-        })?;
+        let due = |eye: &u8| self.blocked_ms(*eye).saturating_add(elapsed) >= limit;
+        let eye = each(self.blocked & !self.jammed).find(due)?;
         self.jammed |= bit(eye);
         Some(eye)
     }
@@ -73,8 +71,8 @@ impl Eyes {
     /// Adds `elapsed` to the photo-eyes blocked, if the belt moved.
     pub(crate) fn settle(&mut self, elapsed: u32) {
         if self.is_moving() && self.blocked != 0 {
-            for (eye, ms) in (0_u8..).zip(&mut self.blocked_ms) {
-                if self.blocked & bit(eye) != 0 {
+            for eye in each(self.blocked) {
+                if let Some(ms) = self.blocked_ms.get_mut(usize::from(eye)) {
                     *ms = ms.saturating_add(elapsed);
                 }
             }
@@ -93,10 +91,8 @@ impl Eyes {
             return None;
         }
         let limit = u32::from(jam_ms);
-        let left = (0_u8..)
-            .zip(&self.blocked_ms)
-            .filter(|(eye, _)| self.blocked & !self.jammed & bit(*eye) != 0)
-            .map(|(_, ms)| limit.saturating_sub(*ms))
+        let left = each(self.blocked & !self.jammed)
+            .map(|eye| limit.saturating_sub(self.blocked_ms(eye)))
             .min()?;
         // At least one millisecond ahead, so that a caller that jumps always moves on.
         Some(now.wrapping_add(left.max(1)))
@@ -109,9 +105,24 @@ impl Eyes {
         Some(eye)
     }
 
+    fn blocked_ms(&self, eye: u8) -> u32 {
+        self.blocked_ms.get(usize::from(eye)).copied().unwrap_or(0)
+    }
+
     const fn is_moving(&self) -> bool {
         self.moved || self.still_ms < MOVING_MS
     }
+}
+
+/// The photo-eyes of a set, in order.
+fn each(set: u64) -> impl Iterator<Item = u8> {
+    let mut left = set;
+    core::iter::from_fn(move || {
+        let eye = u8::try_from(left.trailing_zeros()).ok()?;
+        let rest = left.checked_sub(1)?;
+        left &= rest;
+        Some(eye)
+    })
 }
 
 fn bit(eye: u8) -> u64 {

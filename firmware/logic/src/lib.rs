@@ -18,13 +18,17 @@
 
 mod answers;
 mod commands;
+mod edges;
 mod eyes;
 mod lease;
 mod modbus;
 mod outputs;
+pub mod planted;
 mod registers;
 mod ring;
+pub mod rtu;
 mod slots;
+pub mod tcp;
 
 use sortline_regmap as map;
 use sortline_regmap::{AckCode, EventKind, Refusal};
@@ -36,6 +40,7 @@ use outputs::Outputs;
 use ring::Ring;
 use slots::Slots;
 
+pub use edges::{Edge, Encoder};
 pub use modbus::PDU_MAX;
 
 /// What the node enforces, whatever a controller asks for. Fixed at start; readable in `LIMITS`.
@@ -138,6 +143,7 @@ pub struct Node {
     limits: Limits,
     id: u16,
     boot: u16,
+    image: map::Image,
     health: map::Health,
     count: u32,
     backwards: bool,
@@ -145,6 +151,8 @@ pub struct Node {
     started: Option<u32>,
     /// The nearest count at which something happens, so that a tick costs one comparison.
     due: Option<u32>,
+    /// Changes whenever what lies ahead does.
+    plan: u32,
     stop: StopCircuit,
     lease: Lease,
     last_seq: u16,
@@ -178,6 +186,7 @@ impl Node {
             limits,
             id: 0,
             boot: epoch,
+            image: map::Image::default(),
             health: map::Health {
                 epoch,
                 ..map::Health::default()
@@ -187,6 +196,7 @@ impl Node {
             now: 0,
             started: None,
             due: None,
+            plan: 0,
             stop: StopCircuit::default(),
             lease: Lease::new(),
             last_seq: 0,
@@ -197,7 +207,7 @@ impl Node {
             outputs,
             actual: None,
             eyes: Eyes::new(),
-            ring: Ring::new(u32::from(epoch).wrapping_shl(16)),
+            ring: Ring::new(first_event(epoch)),
             answers: Answers::new(),
             mailbox: [0; map::COMMAND_WORDS],
             control: [0; map::CONTROL_WORDS],
@@ -210,6 +220,23 @@ impl Node {
     pub const fn with_id(mut self, node_id: u16) -> Self {
         self.id = node_id;
         self
+    }
+
+    /// The same node, which says what it is made of and why it started.
+    #[must_use]
+    pub const fn with_image(mut self, image: map::Image) -> Self {
+        self.image = image;
+        self
+    }
+
+    /// Begins in another epoch, for boards that find one only when the first request comes. What
+    /// happened before is forgotten; does nothing once anyone has written to the node.
+    pub fn begin_in(&mut self, epoch: u16) {
+        if self.health.writes == 0 {
+            self.boot = epoch;
+            self.health.epoch = epoch;
+            self.ring.begin_at(first_event(epoch));
+        }
     }
 
     /// The encoder count moved to `count`. Call it for every count, or at least for every count
@@ -260,7 +287,7 @@ impl Node {
             self.finish(ended);
             self.plan();
         }
-        if self.lease.is_expired(now) {
+        if self.lease.is_expired(now) && !planted::is(41) {
             self.lease.trip();
             self.health.trips = self.health.trips.wrapping_add(1);
             self.halt(Cause::Watchdog);
@@ -273,7 +300,8 @@ impl Node {
 
     /// A photo-eye changed, at the present count and time. Ids that are not connected are ignored.
     pub fn eye(&mut self, eye: u8, blocked: bool) {
-        if eye < self.limits.eyes && self.eyes.set(eye, blocked) {
+        let lost = planted::is(45) && self.ring.next().is_multiple_of(64);
+        if eye < self.limits.eyes && self.eyes.set(eye, blocked) && !lost {
             let kind = if blocked {
                 EventKind::EyeBlocked
             } else {
@@ -293,8 +321,11 @@ impl Node {
         if active {
             self.stop.latched = true;
             self.tell(EventKind::StopOpen, 0, 0, 0);
-            self.halt(Cause::Stop);
+            if !planted::is(42) {
+                self.halt(Cause::Stop);
+            }
         } else {
+            self.stop.latched &= !planted::is(47);
             self.tell(EventKind::StopClosed, 0, 0, 0);
         }
     }
@@ -350,7 +381,11 @@ impl Node {
             .strokes
             .take_first(|stroke| is_before(stroke.fire_at, count))
         {
-            self.jumped(stroke.seq, stroke.diverter);
+            if planted::is(40) {
+                self.fire(stroke);
+            } else {
+                self.jumped(stroke.seq, stroke.diverter);
+            }
         }
         while let Some(trigger) = self
             .triggers
@@ -385,8 +420,9 @@ impl Node {
     }
 
     fn pulse(&mut self, trigger: Trigger) {
-        let Trigger { seq, pulse } = trigger;
+        let Trigger { seq, mut pulse } = trigger;
         // The board takes pulses after every count; a full queue means that it does not.
+        pulse.number = pulse.number.wrapping_sub(planted::is(53).into());
         if self.pulses.insert(pulse) {
             self.answers.update(seq, AckCode::Fired, self.count);
             self.tell(EventKind::Triggered, pulse.camera, 0, pulse.number);
@@ -408,7 +444,9 @@ impl Node {
 
     fn finish(&mut self, (diverter, seq): (u8, u16)) {
         self.answers.update(seq, AckCode::Done, self.count);
-        self.tell(EventKind::StrokeDone, diverter, 0, u32::from(seq));
+        if !planted::is(52) {
+            self.tell(EventKind::StrokeDone, diverter, 0, u32::from(seq));
+        }
     }
 
     /// Outputs off, queue emptied, disarmed, new epoch.
@@ -428,7 +466,8 @@ impl Node {
         while let Some(trigger) = self.triggers.take_first(|_| true) {
             self.drop_command(trigger.seq, trigger.pulse.camera, Refusal::Stopped);
         }
-        self.health.epoch = self.health.epoch.wrapping_add(1);
+        let step = u16::from(!planted::is(48));
+        self.health.epoch = self.health.epoch.wrapping_add(step);
         self.health.last_fault = cause.code();
         let epoch = u32::from(self.health.epoch);
         self.tell(EventKind::NewEpoch, 0, cause.code(), epoch);
@@ -436,23 +475,23 @@ impl Node {
     }
 
     fn tell(&mut self, kind: EventKind, device: u8, detail: u16, value: u32) {
+        let at = self
+            .count
+            .wrapping_sub(if planted::is(46) { 200 } else { 0 });
         self.ring.push(map::Event {
             seq: 0,
             code: kind.code(),
             device,
             detail,
-            at: self.count,
+            at,
             value,
         });
     }
+}
 
-    /// Finds the nearest count at which something happens.
-    fn plan(&mut self) {
-        let strokes = self.strokes.iter().map(|stroke| stroke.fire_at);
-        let triggers = self.triggers.iter().map(|trigger| trigger.pulse.at);
-        let all = strokes.chain(triggers).chain(self.outputs.ends());
-        self.due = all.min_by_key(|at| at.wrapping_sub(self.count).cast_signed());
-    }
+/// Number of the first event of a run.
+fn first_event(epoch: u16) -> u32 {
+    u32::from(epoch).wrapping_shl(16)
 }
 
 /// True when count `a` comes before `b` on the belt's travel.

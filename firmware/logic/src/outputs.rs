@@ -2,7 +2,7 @@
 
 use sortline_regmap::Refusal;
 
-use crate::{Stroke, is_before};
+use crate::{Stroke, is_before, planted};
 
 const DIVERTERS: usize = 32;
 
@@ -56,6 +56,19 @@ impl Outputs {
             .is_some_and(|bits| bits & bit(b) != 0)
     }
 
+    /// Those of the outputs `wanted` whose opposite ones are off in `outputs` and not wanted too.
+    pub(crate) fn unopposed(&self, wanted: u32, outputs: u32) -> u32 {
+        if wanted == 0 {
+            return 0;
+        }
+        let all = wanted | outputs;
+        (0_u8..)
+            .zip(&self.opposed)
+            .filter(|(_, opposed)| **opposed & all == 0)
+            .fold(0, |bits, (diverter, _)| bits | bit(diverter))
+            & wanted
+    }
+
     /// Outputs that are on, with the count at which they go off.
     pub(crate) fn running(&self) -> impl Iterator<Item = (u8, u32)> {
         (0_u8..)
@@ -90,12 +103,13 @@ impl Outputs {
             return Err(Refusal::Overlap);
         }
         let hold_ms = stroke.hold_ms.min(hold_ms_max);
+        let hold_ms = if planted::is(44) { u16::MAX } else { hold_ms };
         *slot = Some(On {
             seq: stroke.seq,
             end: stroke.fire_at.wrapping_add(u32::from(stroke.hold)),
             expires: now.wrapping_add(u32::from(hold_ms)),
         });
-        self.bits |= bit(stroke.diverter);
+        self.bits |= bit(stroke.diverter ^ u8::from(planted::is(51)));
         Ok(())
     }
 
@@ -116,6 +130,9 @@ impl Outputs {
 
     /// The nearest time at which an output goes off.
     pub(crate) fn next_expiry(&self) -> Option<u32> {
+        if self.bits == 0 {
+            return None;
+        }
         let expiries = self.on.iter().flatten().map(|on| on.expires);
         // All lie within 66 s of each other, so any of them will do as the origin.
         let origin = expiries.clone().next()?;
@@ -123,6 +140,9 @@ impl Outputs {
     }
 
     fn take(&mut self, wanted: impl Fn(&On) -> bool) -> Option<(u8, u16)> {
+        if self.bits == 0 {
+            return None;
+        }
         for (diverter, slot) in (0_u8..).zip(&mut self.on) {
             if let Some(on) = slot.take_if(|on| wanted(on)) {
                 self.bits &= !bit(diverter);

@@ -6,8 +6,9 @@ use sortline_regmap::{Block, Control, Flags};
 use crate::{Exception, Node};
 
 /// Blocks as they are answered; `STATUS` is the five small ones in one.
-const READABLE: [Block; 8] = [
+const READABLE: [Block; 9] = [
     map::IDENT,
+    map::IMAGE,
     map::STATUS,
     map::LIMITS,
     map::CONTROL,
@@ -18,7 +19,7 @@ const READABLE: [Block; 8] = [
 ];
 
 impl Node {
-    /// A controller reads holding registers (function code 3).
+    /// A controller reads holding registers (function codes 1 to 4 and 23).
     ///
     /// # Errors
     /// [`Exception`] as a Modbus server answers it.
@@ -44,7 +45,7 @@ impl Node {
         Ok(())
     }
 
-    /// A controller writes holding registers (function codes 6 and 16). A write that covers the
+    /// A controller writes holding registers (function codes 5, 6, 15, 16 and 23). A write that covers the
     /// last register of its block executes the block.
     ///
     /// # Errors
@@ -142,23 +143,25 @@ impl Node {
     }
 
     fn fill(&self, block: Block, offset: usize, out: &mut [u16]) {
-        if block == map::EVENTS {
-            copy(out, self.ring.words(offset));
-        } else if block == map::ACK {
-            copy(out, self.answers.words(offset));
-        } else if block == map::STATUS {
-            copy(out, self.status().encode().into_iter().skip(offset));
-        } else if block == map::LIMITS {
-            copy(out, self.limit_words().into_iter().skip(offset));
-        } else if block == map::IDENT {
-            let ident = map::Ident::new(self.id, self.boot);
-            copy(out, ident.encode().into_iter().skip(offset));
-        } else if block == map::CONTROL {
-            copy(out, self.control.into_iter().skip(offset));
-        } else if block == map::HEARTBEAT {
-            copy(out, self.heartbeat.into_iter().skip(offset));
+        let start = block.start;
+        if start == map::EVENTS.start {
+            self.ring.copy(offset, out);
+        } else if start == map::ACK.start {
+            self.answers.copy(offset, out);
+        } else if start == map::STATUS.start {
+            copy(out, &self.status().encode(), offset);
+        } else if start == map::LIMITS.start {
+            copy(out, &self.limit_words(), offset);
+        } else if start == map::IDENT.start {
+            copy(out, &map::Ident::new(self.id, self.boot).encode(), offset);
+        } else if start == map::IMAGE.start {
+            copy(out, &self.image.encode(), offset);
+        } else if start == map::CONTROL.start {
+            copy(out, &self.control, offset);
+        } else if start == map::HEARTBEAT.start {
+            copy(out, &self.heartbeat, offset);
         } else {
-            copy(out, self.mailbox.into_iter().skip(offset));
+            copy(out, &self.mailbox, offset);
         }
     }
 
@@ -186,9 +189,9 @@ impl Node {
     }
 }
 
-fn copy(out: &mut [u16], words: impl Iterator<Item = u16>) {
-    for (slot, word) in out.iter_mut().zip(words) {
-        *slot = word;
+fn copy(out: &mut [u16], words: &[u16], offset: usize) {
+    for (slot, word) in out.iter_mut().zip(words.iter().skip(offset)) {
+        *slot = *word;
     }
 }
 

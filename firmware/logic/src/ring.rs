@@ -29,6 +29,11 @@ impl Ring {
         }
     }
 
+    /// Empties it; the next event gets the number `first`.
+    pub(crate) const fn begin_at(&mut self, first: u32) {
+        *self = Self::new(first);
+    }
+
     /// Appends an event under the next number; the oldest gives way.
     pub(crate) fn push(&mut self, event: Event) {
         if let Some(slot) = self.slots.get_mut(usize::from(event_slot(self.next))) {
@@ -49,14 +54,33 @@ impl Ring {
         self.held
     }
 
-    /// The ring's registers from `offset` on.
-    pub(crate) fn words(&self, offset: usize) -> impl Iterator<Item = u16> {
-        let first = offset.wrapping_div(EVENT_WORDS);
-        let skipped = offset.wrapping_rem(EVENT_WORDS);
-        self.slots
-            .iter()
-            .skip(first)
-            .flat_map(Event::encode)
-            .skip(skipped)
+    /// Copies the ring's registers from `offset` on.
+    pub(crate) fn copy(&self, offset: usize, out: &mut [u16]) {
+        let slots = self.slots.iter().skip(offset.wrapping_div(EVENT_WORDS));
+        copy_slots(slots, Event::encode, offset.wrapping_rem(EVENT_WORDS), out);
+    }
+}
+
+/// Copies registers of slots that are encoded one by one, without the first `skipped` ones.
+pub(crate) fn copy_slots<'a, T: 'a, const N: usize>(
+    slots: impl Iterator<Item = &'a T>,
+    encode: impl Fn(&T) -> [u16; N],
+    skipped: usize,
+    out: &mut [u16],
+) {
+    let mut skipped = skipped;
+    let mut rest = out;
+    for slot in slots {
+        if rest.is_empty() {
+            break;
+        }
+        let words = encode(slot);
+        let words = words.get(skipped..).unwrap_or_default();
+        skipped = 0;
+        let (head, tail) = rest.split_at_mut(words.len().min(rest.len()));
+        for (place, word) in head.iter_mut().zip(words) {
+            *place = *word;
+        }
+        rest = tail;
     }
 }

@@ -3,42 +3,47 @@
 /// Up to `N` values, oldest first.
 #[derive(Debug)]
 pub(crate) struct Slots<T, const N: usize> {
+    /// The values are in front.
     slots: [Option<T>; N],
+    held: usize,
 }
 
 impl<T: Copy, const N: usize> Slots<T, N> {
     pub(crate) const fn new() -> Self {
-        Self { slots: [None; N] }
+        Self {
+            slots: [None; N],
+            held: 0,
+        }
     }
 
     /// Adds a value at the end; `false` when there is no room.
     pub(crate) fn insert(&mut self, value: T) -> bool {
-        let Some(slot) = self.slots.iter_mut().find(|slot| slot.is_none()) else {
+        let Some(slot) = self.slots.get_mut(self.held) else {
             return false;
         };
         *slot = Some(value);
+        self.held = self.held.saturating_add(1);
         true
     }
 
     /// Removes the oldest value for which `wanted` holds. The values behind it move up, so that
     /// the free slots stay at the end.
     pub(crate) fn take_first(&mut self, wanted: impl Fn(&T) -> bool) -> Option<T> {
-        let position = self
-            .slots
-            .iter()
-            .position(|slot| slot.as_ref().is_some_and(&wanted))?;
-        let tail = self.slots.get_mut(position..)?;
+        let position = self.iter().position(wanted)?;
+        let tail = self.slots.get_mut(position..self.held)?;
         let taken = tail.first_mut()?.take();
         tail.rotate_left(1);
+        self.held = self.held.saturating_sub(1);
         taken
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.slots.iter().map_while(Option::as_ref)
+        let held = self.slots.get(..self.held).unwrap_or_default();
+        held.iter().flatten()
     }
 
     pub(crate) fn len(&self) -> u16 {
-        u16::try_from(self.iter().count()).unwrap_or(u16::MAX)
+        u16::try_from(self.held).unwrap_or(u16::MAX)
     }
 }
 

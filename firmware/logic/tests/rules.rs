@@ -623,7 +623,8 @@ fn reads_of_any_length() {
         );
     };
     check(0, 8, Ok(()));
-    check(0, 9, Err(Exception::IllegalAddress));
+    check(0, 60, Ok(()));
+    check(0, 61, Err(Exception::IllegalAddress));
     check(16, 44, Ok(()));
     check(59, 2, Err(Exception::IllegalAddress));
     check(2_000, 125, Ok(()));
@@ -795,6 +796,34 @@ fn identity() {
 }
 
 #[test]
+fn image() {
+    let image = map::Image {
+        version: [1, 2, 3],
+        board: map::Board::Lm3s6965,
+        reset: map::ResetCause::Watchdog,
+    };
+    let node = Node::new(limits(), 7).with_image(image);
+    let mut words = [0; map::IMAGE_WORDS];
+    node.read(map::IMAGE.start, &mut words).unwrap();
+    assert_eq!(map::Image::decode(&words), Some(image));
+    node.read(map::IMAGE.start - 1, &mut words).unwrap();
+    assert_eq!(words, [0, 1, 2, 3, 1, 1, 0, 0]);
+}
+
+#[test]
+fn epoch_is_chosen_until_somebody_writes() {
+    let mut node = Node::new(limits(), 7);
+    node.stop(true);
+    node.begin_in(9);
+    let status = node.status();
+    assert_eq!((status.health.epoch, status.rings.next), (9, 9 << 16));
+    assert_eq!(status.rings.held, 0);
+    node.write(map::HEARTBEAT.start, &[0]).unwrap();
+    node.begin_in(11);
+    assert_eq!(node.status().health.epoch, 9);
+}
+
+#[test]
 fn travel_halts_at_every_count_that_matters() {
     let mut rig = Rig::armed();
     rig.stroke(0, 100, 50);
@@ -821,7 +850,7 @@ fn modbus_requests() {
     check(&[3, 0, 0, 0, 0], &[0x83, 3]);
     check(&[3, 0, 0, 0, 126], &[0x83, 3]);
     check(&[3, 0, 0, 0xFF, 0xFF], &[0x83, 3]);
-    check(&[3, 0, 8, 0, 1], &[0x83, 2]);
+    check(&[3, 0, 90, 0, 1], &[0x83, 2]);
     check(&[3, 0, 0, 0], &[0x83, 3]);
     check(&[3, 0, 0, 0, 2, 0], &[0x83, 3]);
     check(&[6, 0, 180, 1, 2], &[6, 0, 180, 1, 2]);
@@ -834,7 +863,6 @@ fn modbus_requests() {
     check(&[16, 0, 180, 0, 0, 0], &[0x90, 3]);
     check(&[16], &[0x90, 3]);
     check(&[16, 0, 160, 0, 4, 8, 0, 0, 0, 1, 0, 100, 0, 9], &[0x90, 3]);
-    check(&[1, 0, 0, 0, 1], &[0x81, 1]);
     check(&[0x2B, 14, 1, 0], &[0xAB, 1]);
     check(&[0xFF], &[0xFF, 1]);
     let mut long = vec![3, 7, 0xD0, 0, 125];
@@ -842,4 +870,70 @@ fn modbus_requests() {
     assert_eq!(Rig::new().node.answer(&long, &mut reply), 252);
     long.resize(10_000, 0);
     assert_eq!(Rig::new().node.answer(&long, &mut reply), 2);
+}
+
+#[test]
+fn modbus_bits_and_write_with_read() {
+    let check = |requests: &[&[u8]], expected: &[u8]| {
+        let mut rig = Rig::new();
+        let mut reply = [0; sortline_logic::PDU_MAX];
+        let mut length = 0;
+        for request in requests {
+            length = rig.node.answer(request, &mut reply);
+        }
+        assert_eq!(&reply[..length], expected, "{requests:02x?}");
+    };
+    // Bits 0 to 9 of the magic 0x534F 0x5254, then bits 12 to 19 across both words.
+    check(&[&[1, 0, 0, 0, 10]], &[1, 2, 0x4F, 0x03]);
+    check(&[&[2, 0, 12, 0, 8]], &[2, 1, 0x45]);
+    check(&[&[1, 0, 0, 0, 0]], &[0x81, 3]);
+    check(&[&[1, 0, 0, 7, 0xD1]], &[0x81, 3]);
+    check(&[&[1, 0, 0, 0]], &[0x81, 3]);
+    check(&[&[2, 5, 0xA0, 0, 1]], &[0x82, 2]); // register 90
+    check(&[&[1, 0xFF, 0xFF, 0, 2]], &[0x81, 2]);
+    // Register 180 is bit 2880 = 0x0B40 on.
+    check(
+        &[&[5, 0x0B, 0x42, 0xFF, 0], &[3, 0, 180, 0, 1]],
+        &[3, 2, 0, 4],
+    );
+    check(
+        &[
+            &[6, 0, 180, 0xFF, 0xFF],
+            &[5, 0x0B, 0x42, 0, 0],
+            &[3, 0, 180, 0, 1],
+        ],
+        &[3, 2, 0xFF, 0xFB],
+    );
+    check(&[&[5, 0x0B, 0x42, 0xFF, 0]], &[5, 0x0B, 0x42, 0xFF, 0]);
+    check(&[&[5, 0x0B, 0x42, 0xFF, 1]], &[0x85, 3]);
+    check(&[&[5, 0x0B, 0x42, 1, 0]], &[0x85, 3]);
+    check(&[&[5, 0x0B, 0x42, 0xFF]], &[0x85, 3]);
+    // Who it is cannot be written, and no output either.
+    check(&[&[5, 0, 0, 0xFF, 0]], &[0x85, 2]);
+    check(&[&[5, 2, 0xC0, 0xFF, 0]], &[0x85, 2]);
+    let bits: [u8; 8] = [15, 0x0B, 0x4C, 0, 10, 2, 0xFF, 0xFF];
+    check(&[&bits], &[15, 0x0B, 0x4C, 0, 10]);
+    check(&[&bits, &[3, 0, 180, 0, 2]], &[3, 4, 0xF0, 0, 0, 0x3F]);
+    check(&[&[15, 0x0B, 0x4C, 0, 10, 1, 0xFF]], &[0x8F, 3]);
+    check(&[&[15, 0x0B, 0x4C, 0, 10, 2, 0xFF]], &[0x8F, 3]);
+    check(&[&[15, 0x0B, 0x4C, 0, 0, 0]], &[0x8F, 3]);
+    check(&[&[15, 0x0B, 0x4C, 0xFF, 0xFF, 249]], &[0x8F, 3]);
+    check(&[&[15]], &[0x8F, 3]);
+    // The mailbox's last two registers and one more.
+    check(&[&[15, 0x0B, 0xD0, 0, 33, 5, 0, 0, 0, 0, 0]], &[0x8F, 2]);
+    let both = [23, 0, 180, 0, 3, 0, 181, 0, 2, 4, 1, 2, 3, 4];
+    check(&[&both], &[23, 6, 0, 0, 1, 2, 3, 4]);
+    check(&[&both[..13]], &[0x97, 3]);
+    check(&[&both[..5]], &[0x97, 3]);
+    check(&[&[23, 0, 180, 0, 0, 0, 181, 0, 1, 2, 1, 2]], &[0x97, 3]);
+    // The read is refused: nothing is written.
+    let refused = [23, 0, 90, 0, 1, 0, 181, 0, 1, 2, 1, 2];
+    check(&[&refused], &[0x97, 2]);
+    check(&[&refused, &[3, 0, 181, 0, 1]], &[3, 2, 0, 0]);
+    let mut long = vec![23, 0, 180, 0, 1, 0, 181, 0, 122, 244];
+    long.resize(long.len() + 244, 0);
+    check(&[&long], &[0x97, 3]);
+    let mut reply = [0; sortline_logic::PDU_MAX];
+    let all = [1, 0x7D, 0x08, 7, 0xD0]; // 2,000 bits from the middle of register 2,000 on
+    assert_eq!(Rig::new().node.answer(&all, &mut reply), 252);
 }

@@ -1,9 +1,9 @@
-//! Connections: limits, and the Modbus TCP frame (MODBUS Messaging on TCP/IP V1.0b, section 3.1).
+//! Connections and their limits.
 
 use std::io;
 use std::time::Duration;
 
-use sortline_logic::PDU_MAX;
+use sortline_logic::tcp::{HEADER, reply_header, request_length};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
@@ -16,8 +16,6 @@ use crate::{Ask, idle_deadline};
 pub(crate) const CONNECTIONS_MAX: usize = 16;
 /// Pause after a failed accept, so that a lack of descriptors does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Transaction (2), protocol (2), length (2), unit (1).
-const HEADER: usize = 7;
 
 /// Accepts connections and owns their tasks; they end when it is dropped.
 #[derive(Debug)]
@@ -69,7 +67,8 @@ async fn converse(mut stream: TcpStream, asks: mpsc::Sender<Ask>) -> io::Result<
             .await
             .map_err(|_ask| closed())?;
         let answer = answer.await.map_err(|_dropped| closed())?;
-        let frame = frame(header, &answer)?;
+        let header = reply_header(header, answer.len());
+        let frame = [header.as_slice(), &answer].concat();
         timeout_at(deadline, stream.write_all(&frame)).await??;
     }
 }
@@ -78,30 +77,8 @@ async fn converse(mut stream: TcpStream, asks: mpsc::Sender<Ask>) -> io::Result<
 async fn receive(stream: &mut TcpStream) -> io::Result<([u8; HEADER], Vec<u8>)> {
     let mut header = [0; HEADER];
     stream.read_exact(&mut header).await?;
-    let [_, _, protocol_hi, protocol_lo, length_hi, length_lo, _] = header;
-    // The length counts the unit id as well.
-    let length = usize::from(u16::from_be_bytes([length_hi, length_lo])).saturating_sub(1);
-    if [protocol_hi, protocol_lo] != [0, 0] || length == 0 || length > PDU_MAX {
-        return Err(io::ErrorKind::InvalidData.into());
-    }
+    let length = request_length(header).ok_or(io::ErrorKind::InvalidData)?;
     let mut request = vec![0; length];
     stream.read_exact(&mut request).await?;
     Ok((header, request))
-}
-
-fn frame(header: [u8; HEADER], answer: &[u8]) -> io::Result<Vec<u8>> {
-    let [transaction_hi, transaction_lo, .., unit] = header;
-    let length = u16::try_from(answer.len().saturating_add(1)).map_err(io::Error::other)?;
-    let [length_hi, length_lo] = length.to_be_bytes();
-    let mut frame = vec![
-        transaction_hi,
-        transaction_lo,
-        0,
-        0,
-        length_hi,
-        length_lo,
-        unit,
-    ];
-    frame.extend_from_slice(answer);
-    Ok(frame)
 }

@@ -1,13 +1,16 @@
 //! The field node's logic as a process: a soft controller for bench, tests and simulation.
 //!
 //! One task owns the node and its [`Field`], steps them every millisecond and answers Modbus TCP
-//! requests; every connection is a task that only frames and forwards. Nothing is shared.
+//! requests; every connection is a task that only frames and forwards. Nothing is shared. The same
+//! node can be reached over MQTT as well, or only so.
 //!
 //! The Modbus TCP frame is read here and the request answered by `sortline-logic` rather than by
 //! a server library: the node faces untrusted bytes, and limits on connections and idle time have
 //! to hold before a request is understood.
 
 mod connection;
+mod desk;
+pub mod mqtt;
 
 use std::future::Future;
 use std::io;
@@ -19,6 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use connection::Connections;
+use mqtt::{Arrival, Door};
 
 /// What surrounds the node: inputs, encoder, outputs.
 pub trait Field {
@@ -45,8 +49,37 @@ const STEP: Duration = Duration::from_millis(1);
 ///
 /// # Errors
 /// When the field's task failed; errors of single connections end only those.
-pub async fn serve<F>(
+pub fn serve<F>(
     listener: TcpListener,
+    node: Node,
+    field: F,
+    shutdown: impl Future<Output = ()>,
+) -> impl Future<Output = io::Result<F>>
+where
+    F: Field + Send + 'static,
+{
+    let ways = Ways {
+        modbus: Some(listener),
+        mqtt: None,
+    };
+    serve_on(ways, node, field, shutdown)
+}
+
+/// The ways to a node.
+#[derive(Debug, Default)]
+pub struct Ways {
+    /// Where Modbus TCP connections come in.
+    pub modbus: Option<TcpListener>,
+    /// The broker to be reached at.
+    pub mqtt: Option<mqtt::Settings>,
+}
+
+/// Serves the node as [`serve`] does, on any ways.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_on<F>(
+    ways: Ways,
     node: Node,
     field: F,
     shutdown: impl Future<Output = ()>,
@@ -56,44 +89,83 @@ where
 {
     let (asks, inbox) = mpsc::channel(ASKS_MAX);
     let (stop, stopped) = oneshot::channel();
-    let mut stepping = tokio::spawn(step(node, field, inbox, stopped));
-    let mut connections = Connections::new(listener, asks);
+    let door = ways.mqtt.map(Door::open);
+    let mut stepping = tokio::spawn(step(node, field, (inbox, door), stopped));
+    let mut connections = ways
+        .modbus
+        .map(|listener| Connections::new(listener, asks.clone()));
+    let accepting = async {
+        match &mut connections {
+            Some(connections) => connections.accept().await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         () = shutdown => {}
-        () = connections.accept() => {}
+        () = accepting => {}
         // It ends by itself only by a panic in the field.
         field = &mut stepping => return field.map_err(io::Error::other),
     }
     // Ends every connection first, then the node.
-    drop(connections);
+    drop((connections, asks));
     drop(stop);
     stepping.await.map_err(io::Error::other)
+}
+
+/// What wakes the node between its ticks.
+enum Wake {
+    Tick,
+    Ask(Ask),
+    Arrival(Arrival),
 }
 
 async fn step<F: Field>(
     mut node: Node,
     mut field: F,
-    mut inbox: mpsc::Receiver<Ask>,
+    (mut inbox, mut door): (mpsc::Receiver<Ask>, Option<Door>),
     mut stopped: oneshot::Receiver<()>,
 ) -> F {
     let mut ticks = interval(STEP);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let start = ticks.tick().await;
     loop {
-        let ask = tokio::select! {
+        let wake = tokio::select! {
             biased;
-            _ = &mut stopped => return field,
-            ask = inbox.recv() => ask,
-            _ = ticks.tick() => None,
+            _ = &mut stopped => break,
+            Some(ask) = inbox.recv() => Wake::Ask(ask),
+            arrival = next(door.as_mut()) => Wake::Arrival(arrival),
+            _ = ticks.tick() => Wake::Tick,
         };
         field.advance(&mut node, microseconds(start.elapsed()));
-        if let Some(Ask { request, reply }) = ask {
-            let mut answer = [0; PDU_MAX];
-            let length = node.answer(&request, &mut answer);
-            let answer = answer.get(..length).unwrap_or_default().to_vec();
-            // A connection that is gone needs no answer.
-            drop(reply.send(answer));
+        match wake {
+            Wake::Tick => {}
+            Wake::Ask(Ask { request, reply }) => {
+                let mut answer = [0; PDU_MAX];
+                let length = node.answer(&request, &mut answer);
+                let answer = answer.get(..length).unwrap_or_default().to_vec();
+                // A connection that is gone needs no answer.
+                drop(reply.send(answer));
+            }
+            Wake::Arrival(arrival) => {
+                if let Some(door) = &mut door {
+                    door.take(arrival, &mut node);
+                }
+            }
         }
+        if let Some(door) = &mut door {
+            door.tell(&node);
+        }
+    }
+    if let Some(door) = door {
+        door.close().await;
+    }
+    field
+}
+
+async fn next(door: Option<&mut Door>) -> Arrival {
+    match door {
+        Some(door) => door.next().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -9,11 +9,15 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use sortline_logic::{Limits, Node};
+use sortline_mqtt::link::Server;
+use sortline_mqtt::{Topics, is_slug};
+use sortline_node::mqtt::Settings;
+use sortline_node::{Ways, serve_on};
 use tokio::net::TcpListener;
 
 use bench::Bench;
 
-/// A field node behind Modbus TCP, with a belt that runs at a given speed.
+/// A field node behind Modbus TCP, and MQTT if wanted, with a belt that runs at a given speed.
 ///
 /// Type on standard input: `eye N on`, `eye N off`, `stop on`, `stop off`, `speed MM_PER_S`,
 /// `state`. Outputs and camera pulses are printed as they come.
@@ -29,6 +33,9 @@ struct Arguments {
     /// Address to listen on.
     #[arg(long, default_value = "127.0.0.1:5020")]
     listen: String,
+    /// MQTT 5 broker to be reached at as well, and the levels of the node's topics.
+    #[arg(long, value_name = "HOST:PORT/ROOT/SITE/LINE/NODE", value_parser = broker)]
+    mqtt: Option<Settings>,
     /// Photo-eyes connected, 0 to 64.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u8).range(0..=64))]
     eyes: u8,
@@ -71,6 +78,27 @@ struct Arguments {
     /// First epoch; by default a random one, so that a restart is seen.
     #[arg(long)]
     epoch: Option<u16>,
+}
+
+fn broker(text: &str) -> Result<Settings, String> {
+    let wrong = || format!("expected HOST:PORT/ROOT/SITE/LINE/NODE, found {text:?}");
+    let parts: Vec<&str> = text.split('/').collect();
+    let [place, levels @ ..] = parts.as_slice() else {
+        return Err(wrong());
+    };
+    let [root, site, line, node] = levels else {
+        return Err(wrong());
+    };
+    let (host, port) = place.rsplit_once(':').ok_or_else(wrong)?;
+    let port = port.parse().map_err(|_error| wrong())?;
+    if host.is_empty() || !levels.iter().all(|level| is_slug(level)) {
+        return Err(wrong());
+    }
+    let server = Server {
+        host: host.to_owned(),
+        port,
+    };
+    Ok(Settings::new(server, Topics::new(root, site, line, node)))
 }
 
 fn opposite_pair(text: &str) -> Result<(u8, u8), String> {
@@ -142,7 +170,11 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
             "listening on {address}, epoch {epoch}"
         )?;
         let interrupted = async { drop(tokio::signal::ctrl_c().await) };
-        sortline_node::serve(listener, node, field, interrupted).await?;
+        let ways = Ways {
+            modbus: Some(listener),
+            mqtt: arguments.mqtt.clone(),
+        };
+        Box::pin(serve_on(ways, node, field, interrupted)).await?;
         Ok(())
     })
 }

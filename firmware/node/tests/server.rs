@@ -106,8 +106,44 @@ async fn public_client_reads_and_writes() {
         refused,
         Err(tokio_modbus::ExceptionCode::IllegalDataAddress)
     );
-    let refused = soon(client.read_coils(0, 1)).await.unwrap();
-    assert_eq!(refused, Err(tokio_modbus::ExceptionCode::IllegalFunction));
+}
+
+#[tokio::test]
+async fn public_client_reads_and_writes_bits() {
+    let server = start().await;
+    let mut client = client(&server).await;
+    // The magic's first bits, as coils and as discrete inputs.
+    let bits = [
+        soon(client.read_coils(0, 8)).await.unwrap().unwrap(),
+        soon(client.read_discrete_inputs(0, 8))
+            .await
+            .unwrap()
+            .unwrap(),
+    ];
+    let magic = [true, true, true, true, false, false, true, false];
+    assert_eq!(bits, [magic, magic]);
+    soon(client.write_multiple_registers(180, &[5, 6, 7]))
+        .await
+        .unwrap()
+        .unwrap();
+    soon(client.write_single_coil(180 * 16 + 1, true))
+        .await
+        .unwrap()
+        .unwrap();
+    soon(client.write_multiple_coils(180 * 16 + 4, &[true; 20]))
+        .await
+        .unwrap()
+        .unwrap();
+    let mailbox = soon(client.read_write_multiple_registers(180, 3, 182, &[9]))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(mailbox, [0xFFF7, 0x00FF, 9]);
+    let refused = soon(client.read_coils(90 * 16, 1)).await.unwrap();
+    assert_eq!(
+        refused,
+        Err(tokio_modbus::ExceptionCode::IllegalDataAddress)
+    );
 }
 
 #[tokio::test]

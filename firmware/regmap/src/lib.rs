@@ -16,6 +16,7 @@
 
 mod command;
 mod event;
+mod image;
 mod limits;
 mod manual;
 mod registers;
@@ -27,6 +28,7 @@ pub use command::{
     ControlRequest, ControlResult, HEARTBEAT_WORDS, Heartbeat, Refusal,
 };
 pub use event::{EVENT_WORDS, Event, EventKind};
+pub use image::{Board, IMAGE_WORDS, Image, ResetCause};
 pub use limits::{LIMITS_WORDS, Limits, NO_OPPOSITE};
 pub use manual::write_manual;
 pub use registers::{Access, REGISTERS, Register};
@@ -42,7 +44,7 @@ pub const WRITE_MAX: u16 = 123;
 /// Oldest contract version whose controllers a node of this version still serves.
 pub const VERSION_MIN: u16 = 1;
 /// Contract version described here.
-pub const VERSION_CURRENT: u16 = 1;
+pub const VERSION_CURRENT: u16 = 2;
 /// First two words of [`IDENT`]: `SORT` in ASCII.
 pub const MAGIC: u32 = 0x534F_5254;
 
@@ -98,6 +100,12 @@ impl Block {
 pub const IDENT: Block = Block {
     name: "IDENT",
     start: 0,
+    words: 8,
+};
+/// What runs on it and why it started. Constant while it runs. From contract version 2.
+pub const IMAGE: Block = Block {
+    name: "IMAGE",
+    start: 8,
     words: 8,
 };
 /// State, counters, last fault.
@@ -175,8 +183,9 @@ pub const STATUS: Block = Block {
 };
 
 /// Every block, by address.
-pub const BLOCKS: [Block; 12] = [
-    IDENT, HEALTH, CLOCK, LEVELS, LEASE, RINGS, LIMITS, CONTROL, HEARTBEAT, COMMAND, ACK, EVENTS,
+pub const BLOCKS: [Block; 13] = [
+    IDENT, IMAGE, HEALTH, CLOCK, LEVELS, LEASE, RINGS, LIMITS, CONTROL, HEARTBEAT, COMMAND, ACK,
+    EVENTS,
 ];
 
 /// Events in one read.
@@ -219,7 +228,8 @@ pub fn event_page(seq: u32, pending: u32) -> Option<(u16, u16)> {
 
 const _: () = {
     // No overlap, in the order of addresses.
-    assert!(IDENT.end() <= HEALTH.start);
+    assert!(IDENT.end() <= IMAGE.start);
+    assert!(IMAGE.end() <= HEALTH.start);
     assert!(HEALTH.end() <= CLOCK.start);
     assert!(CLOCK.end() <= LEVELS.start);
     assert!(LEVELS.end() <= LEASE.start);
@@ -241,6 +251,7 @@ const _: () = {
     assert!(HEARTBEAT.words <= WRITE_MAX);
     // Structures fit their blocks; lengths here are far below any conversion limit.
     assert!(IDENT_WORDS == 8 && IDENT.words == 8);
+    assert!(IMAGE_WORDS == 8 && IMAGE.words == 8);
     assert!(STATUS_WORDS == 44 && STATUS.words == 44);
     assert!(LIMITS_WORDS == 48 && LIMITS.words == 48);
     assert!(CONTROL_WORDS == 4 && CONTROL.words == 4);

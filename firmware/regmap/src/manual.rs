@@ -80,12 +80,16 @@ impl fmt::Display for Reference {
 }
 
 const INTRODUCTION: &str = "\
-All values are 16-bit holding registers, read with function code 3 (4 gives the same) and written
-with 6 or 16.
+All values are 16-bit holding registers, read with function code 3 (4 gives the same), written with
+6 or 16, and written and read in one request with 23 (the write comes first).
+Every bit of a register is a coil and a discrete input as well: bit *b* (0 is the lowest) of register
+*r* has the address 16 *r* + *b*. Function codes 1 and 2 read up to 2000 of them, 5 and 15 write them
+where the register may be written.
 *Address* is the 0-based number on the wire; *reference* is the 1-based notation `4xxxxx` of many
 tools and drawings: reference = 400001 + address.
 32-bit values take two registers, high word first; sets of 64 bits take four, highest bits first.
-The unit id is 1 by default and is not checked.
+Over Modbus TCP the unit id is not checked; over Modbus RTU it is the node's own, 1 by default, and
+broadcasts (unit 0) are ignored.
 A read may ask for at most 125 registers and must lie within blocks that exist; a write must lie
 within one writable block.
 Otherwise the node answers exception 2 (address) or 3 (value), and nothing has changed.

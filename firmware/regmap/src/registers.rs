@@ -1,8 +1,8 @@
 //! The list of registers, as data.
 
 use crate::{
-    ACK, Block, CLOCK, COMMAND, CONTROL, EVENTS, HEALTH, HEARTBEAT, IDENT, LEASE, LEVELS, LIMITS,
-    RINGS,
+    ACK, Block, CLOCK, COMMAND, CONTROL, EVENTS, HEALTH, HEARTBEAT, IDENT, IMAGE, LEASE, LEVELS,
+    LIMITS, RINGS,
 };
 
 /// Who may change a register.
@@ -103,6 +103,24 @@ pub const REGISTERS: &[Register] = &[
         "first epoch of this run; differs from start to start",
     ),
     ro(IDENT, (6, 2), "reserved", "", "0"),
+    ro(IMAGE, (0, 1), "major", "", "version of the program"),
+    ro(IMAGE, (1, 1), "minor", "", "version of the program"),
+    ro(IMAGE, (2, 1), "patch", "", "version of the program"),
+    ro(
+        IMAGE,
+        (3, 1),
+        "board",
+        "",
+        "0 process, 1 LM3S6965, 2 STM32F446",
+    ),
+    ro(
+        IMAGE,
+        (4, 1),
+        "reset",
+        "",
+        "why it started: 0 switched on or reset from outside, 1 hardware watchdog, 2 panic",
+    ),
+    ro(IMAGE, (5, 3), "reserved", "", "0"),
     ro(HEALTH, (0, 1), "flags", "", "state bits, see below"),
     ro(
         HEALTH,

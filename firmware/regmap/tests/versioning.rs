@@ -263,3 +263,49 @@ mod v1 {
         }
     }
 }
+
+mod v2 {
+    use sortline_regmap::{Board, IMAGE, Ident, Image, ResetCause};
+
+    #[test]
+    fn image() {
+        assert_eq!((IMAGE.start, IMAGE.words), (8, 8));
+        let words = [1, 2, 3, 1, 2, 0, 0, 0];
+        let image = Image {
+            version: [1, 2, 3],
+            board: Board::Lm3s6965,
+            reset: ResetCause::Panic,
+        };
+        assert_eq!(image.encode(), words);
+        assert_eq!(Image::decode(&words), Some(image));
+        assert_eq!(Image::decode(&[0, 0, 0, 3, 0, 0, 0, 0]), None);
+        assert_eq!(Image::decode(&[0, 0, 0, 0, 3, 0, 0, 0]), None);
+        for (code, board) in [Board::Process, Board::Lm3s6965, Board::Stm32f446]
+            .into_iter()
+            .enumerate()
+        {
+            assert_eq!(usize::from(board.code()), code);
+            assert_eq!(Board::from_code(board.code()), Some(board));
+        }
+        for (code, cause) in [ResetCause::Power, ResetCause::Watchdog, ResetCause::Panic]
+            .into_iter()
+            .enumerate()
+        {
+            assert_eq!(usize::from(cause.code()), code);
+            assert_eq!(ResetCause::from_code(cause.code()), Some(cause));
+        }
+    }
+
+    #[test]
+    fn both_versions_work_together() {
+        let old = Ident {
+            version_current: 1,
+            ..Ident::new(7, 9)
+        };
+        assert!(old.is_compatible() && Ident::new(7, 9).is_compatible());
+        assert_eq!(
+            Ident::new(7, 9).encode(),
+            [0x534F, 0x5254, 1, 2, 7, 9, 0, 0]
+        );
+    }
+}

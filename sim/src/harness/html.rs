@@ -17,7 +17,9 @@ const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:1100px;ma
     padding:0 1em;color:#1b2430;background:#fff}h1{font-size:1.5em}h2{font-size:1.1em;\
     margin-top:2em}svg{width:100%;height:auto;background:#f6f8fa;border-radius:6px}\
     td,th{padding:.15em 1em .15em 0;text-align:left}text{fill:#51606f;font-size:12px}\
-    .way{fill:none;stroke:#1769aa;stroke-width:1.2;opacity:.7}.axis{stroke:#c5ced6}\
+    .way{fill:none;stroke:#1769aa;stroke-width:1.2;opacity:.7}.way.rejected{stroke:#c77700;\
+    stroke-width:2}.way.missort{stroke:#b3261e;stroke-width:3}.way.removed{stroke:#8a949e;\
+    stroke-dasharray:4 3}.axis{stroke:#c5ced6}\
     rect{fill:#1769aa}.bad{color:#b3261e;font-weight:600}\
     @media(prefers-color-scheme:dark){body{color:#dde5ec;background:#11161b}\
     svg{background:#1a2128}text{fill:#9fb0be}.way{stroke:#6bb6f0}rect{fill:#6bb6f0}\
@@ -48,7 +50,13 @@ fn write_page(page: &mut String, r: &Report, scenario: &Scenario) -> std::fmt::R
     )?;
     write_violations(page, r)?;
     write!(page, "<h2>The first parcels on the belt</h2>")?;
-    write_belt(page, &r.ways, scenario)?;
+    write!(
+        page,
+        "<p>One line for each parcel and lap, from induction to where it left the belt: blue in its \
+         chute or to another lap, amber rejected, red in a wrong chute, dashed taken off by \
+         hand.</p>"
+    )?;
+    write_belt(page, r, scenario)?;
     let outcomes = [
         ("sorted", r.sorted),
         ("rejected", r.rejected),
@@ -70,6 +78,15 @@ fn write_page(page: &mut String, r: &Report, scenario: &Scenario) -> std::fmt::R
         .iter()
         .map(|(cause, count)| (cause.clone(), *count));
     write_bars(page, "Why parcels were rejected", causes)?;
+    let differences = r
+        .disagreements
+        .iter()
+        .map(|(what, count)| (what.clone(), *count));
+    write_bars(
+        page,
+        "Told otherwise than it was (told/physics)",
+        differences,
+    )?;
     let faults = r
         .faults_fired
         .iter()
@@ -101,11 +118,8 @@ fn write_violations(page: &mut String, r: &Report) -> std::fmt::Result {
 }
 
 /// Time to the right, position along the belt upwards; one line for each lap of a parcel.
-fn write_belt(
-    page: &mut String,
-    ways: &BTreeMap<u32, Vec<Spot>>,
-    scenario: &Scenario,
-) -> std::fmt::Result {
+fn write_belt(page: &mut String, r: &Report, scenario: &Scenario) -> std::fmt::Result {
+    let ways: &BTreeMap<u32, Vec<Spot>> = &r.ways;
     let line = scenario.topology.config();
     let last_us = ways
         .values()
@@ -132,7 +146,8 @@ fn write_belt(
             escape(&diverter.name)
         )?;
     }
-    for way in ways.values() {
+    for (serial, way) in ways {
+        let end = r.odd_ends.get(serial).copied().unwrap_or_default();
         let mut before: Option<Spot> = None;
         for spot in way {
             let same_lap = before.is_some_and(|b| b.lead_um <= spot.lead_um);
@@ -141,7 +156,10 @@ fn write_belt(
                 (false, open) => {
                     let close = if open { "\"/>" } else { "" };
                     let (x, y) = (x(spot.at_us), y(spot.lead_um));
-                    write!(page, "{close}<polyline class=\"way\" points=\"{x},{y}")?;
+                    write!(
+                        page,
+                        "{close}<polyline class=\"way {end}\" points=\"{x},{y}"
+                    )?;
                 }
             }
             before = Some(*spot);

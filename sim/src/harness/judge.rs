@@ -8,23 +8,30 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde::Serialize;
 use sortline_core::topology::{ChuteKind, LineConfig};
 use sortline_core::{
-    Action, ChuteId, Command, Destination, DestinationSource, DiverterId, Event, Outcome, ParcelId,
-    Permille, PlanMatch, RejectCause, SortPlan, Step, StrokeResult,
+    AlarmKind, ChuteId, DiverterId, Outcome, ParcelId, RejectCause, SortPlan, Step,
 };
 
+use super::right::Right;
+use super::run::DRAWN_MAX;
 use super::scenario::Share;
-use crate::plant::{Breach, Ended, Fate, Totals};
+use crate::plant::{Ended, Fate, Totals};
+
+mod node;
 
 /// Violations listed in a report; more are only counted.
 const LISTED_MAX: usize = 50;
 /// Induction edges remembered: more than a controller can be behind.
 const EDGES_MAX: usize = 256;
-
+/// Counts within which something in front of a parcel merges with it.
+const MERGED: i32 = 420;
+/// Counts that a photo-eye which bounces may cut off a parcel's leading edge.
+const BOUNCED: i32 = 130;
 /// An invariant that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Violation {
     /// Which: `I1` no misroute, `I2` conservation and one outcome, `I4` actuator bounds, `I5`
-    /// strokes at most once.
+    /// strokes once and in their window, `I6` safe start, `I8` plans pinned, `I12` replay,
+    /// `I13` liveness after faults, `I14` alarms raised and cleared once.
     pub rule: &'static str,
     /// Virtual time in microseconds.
     pub at_us: u64,
@@ -36,10 +43,31 @@ pub struct Violation {
 #[derive(Clone, Copy, Debug, Default)]
 struct Known {
     serial: Option<u32>,
+    /// Index of the sort plan that was active when it came last.
+    plan: usize,
     decided: Option<ChuteId>,
+    /// The shell has answered that it must be held.
+    held: bool,
     /// Diverter of the last stroke commanded for it.
     stroke: Option<DiverterId>,
     outcome: Option<Outcome>,
+}
+
+/// The field node as the core was told of it.
+#[derive(Clone, Copy, Debug, Default)]
+struct NodeTold {
+    epoch: Option<u16>,
+    open: bool,
+    latched: bool,
+}
+
+/// Parcels that came when all faults had healed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Healthy {
+    /// The first of them.
+    from: Option<u32>,
+    ended: u64,
+    sorted: u64,
 }
 
 /// Counts of a run.
@@ -52,6 +80,12 @@ pub(crate) struct Tally {
     pub(crate) causes: BTreeMap<RejectCause, u64>,
     /// What the core said of its parcels, by outcome.
     pub(crate) told: BTreeMap<&'static str, u64>,
+    /// Parcels of the core that were on the belt when it was killed.
+    pub(crate) on_belt_at_kill: u64,
+    /// Of these, the ones it knew what became of under the same number.
+    pub(crate) readopted: u64,
+    /// How the first parcels ended that did not end in their chute.
+    pub(crate) odd_ends: BTreeMap<u32, &'static str>,
     /// Where the core's outcome is not what the physics did, as `told/physics`.
     pub(crate) disagreements: BTreeMap<String, u64>,
 }
@@ -60,14 +94,25 @@ pub(crate) struct Tally {
 #[derive(Debug)]
 pub(crate) struct Judge {
     reject: ChuteId,
-    /// Chutes that are right for each destination.
-    allowed: Vec<BTreeSet<ChuteId>>,
-    edges: VecDeque<(u32, u32)>,
+    shares: Vec<Share>,
+    /// Every sort plan there was.
+    plans: Vec<Right>,
+    /// Index of the plan that is active.
+    plan: usize,
+    node: NodeTold,
+    alarms: BTreeSet<AlarmKind>,
+    /// Outputs that are on.
+    outputs: u32,
+    /// Parcels that were on the belt when the controller was killed.
+    at_kill: BTreeSet<ParcelId>,
+    latest: Option<(ParcelId, u32)>,
+    healthy: Healthy,
+    edges: VecDeque<(u16, u32, u32)>,
     known: BTreeMap<ParcelId, Known>,
     ids: BTreeMap<u32, Vec<ParcelId>>,
     fates: BTreeMap<u32, Fate>,
-    /// Strokes commanded that have not fired.
-    strokes: BTreeSet<u16>,
+    /// Strokes commanded that have not fired: diverter and count.
+    strokes: BTreeMap<u16, (u16, u32)>,
     pub(crate) tally: Tally,
     pub(crate) violations: Vec<Violation>,
     pub(crate) violations_total: u64,
@@ -82,71 +127,79 @@ impl Judge {
             .map(|c| c.id);
         Self {
             reject: reject.unwrap_or_default(),
-            allowed: destinations
-                .iter()
-                .map(|share| allowed(plan, share))
-                .collect(),
+            shares: destinations.to_vec(),
+            plans: vec![Right::new(plan, destinations)],
+            plan: 0,
+            node: NodeTold::default(),
+            alarms: BTreeSet::new(),
+            outputs: 0,
+            at_kill: BTreeSet::new(),
+            latest: None,
+            healthy: Healthy::default(),
             edges: VecDeque::new(),
             known: BTreeMap::new(),
             ids: BTreeMap::new(),
             fates: BTreeMap::new(),
-            strokes: BTreeSet::new(),
+            strokes: BTreeMap::new(),
             tally: Tally::default(),
             violations: Vec::new(),
             violations_total: 0,
         }
     }
 
-    /// The induction photo-eye was blocked at this count by this parcel.
-    pub(crate) fn edge(&mut self, count: u32, serial: u32) {
+    /// The photo-eye of an induction was blocked at this count by this parcel.
+    pub(crate) fn edge(&mut self, eye: u16, count: u32, serial: u32) {
         if self.edges.len() >= EDGES_MAX {
             self.edges.pop_front();
         }
-        self.edges.push_back((count, serial));
+        self.edges.push_back((eye, count, serial));
     }
 
-    /// The core was fed this.
-    pub(crate) fn fed(&mut self, now_us: u64, event: &Event) {
-        if let Event::Stroke {
-            seq,
-            result: StrokeResult::Fired { .. },
-        } = event
-            && !self.strokes.remove(&seq.0)
-        {
-            self.violation(
-                "I5",
-                now_us,
-                format!("stroke {seq} fired without being waited for"),
-            );
-        }
+    /// From this physical parcel on nothing is wrong with the line.
+    pub(crate) fn healthy_from(&mut self, inducted: u64) {
+        let serial = u32::try_from(inducted).unwrap_or(u32::MAX);
+        self.healthy.from.get_or_insert(serial.saturating_add(1));
     }
 
-    /// The core wants this.
-    pub(crate) fn wanted(&mut self, now_us: u64, action: &Action) {
-        match action {
-            Action::Send {
-                command: Command::Stroke { seq, .. },
-            } => {
-                self.strokes.insert(seq.0);
+    /// The newest parcel of the core with its physical one.
+    pub(crate) const fn latest(&self) -> Option<(ParcelId, u32)> {
+        self.latest
+    }
+
+    /// The controller was killed with these parcels on the belt.
+    pub(crate) fn killed(&mut self, on_belt: &[u32]) {
+        let ids = on_belt.iter().filter_map(|serial| self.ids.get(serial));
+        for id in ids.flatten() {
+            if self.at_kill.insert(*id) {
+                self.tally.on_belt_at_kill += 1;
             }
-            Action::Parcel { parcel, step } => self.step(now_us, *parcel, step),
-            Action::Send { .. }
-            | Action::Resolve { .. }
-            | Action::Chute { .. }
-            | Action::Alarm { .. } => {}
         }
+    }
+
+    /// The replay of the journal wanted something else than the core did.
+    pub(crate) fn not_the_same(&mut self, now_us: u64) {
+        self.violation("I12", now_us, "the replay wants something else".to_owned());
     }
 
     fn step(&mut self, now_us: u64, id: ParcelId, step: &Step) {
         match step {
-            Step::Inducted { at, .. } => {
-                let edge = self.edges.iter().rev().find(|(count, _)| *count == at.0);
-                if let Some((_, serial)) = edge.copied() {
+            Step::Inducted { eye, at, .. } => {
+                let edge = self.edge_at(eye.0, at.0);
+                let plan = self.plan;
+                self.known.entry(id).or_default().plan = plan;
+                if let Some(serial) = edge {
                     self.tie(id, serial);
+                    self.latest = Some((id, serial));
                 }
             }
-            Step::Decided { chute, .. } => {
-                self.known.entry(id).or_default().decided = Some(*chute);
+            Step::Decided { chute, plan, .. } => {
+                let known = self.known.entry(id).or_default();
+                known.decided = Some(*chute);
+                let pinned = self.plans.get(known.plan).map(Right::version);
+                if known.serial.is_some() && pinned != Some(plan.as_str()) {
+                    let what = format!("parcel {id} decided by plan {plan}, inducted: {pinned:?}");
+                    self.violation("I8", now_us, what);
+                }
             }
             Step::Commanded { diverter, .. } => {
                 self.known.entry(id).or_default().stroke = Some(*diverter);
@@ -155,11 +208,23 @@ impl Judge {
             Step::Measured { .. }
             | Step::Read { .. }
             | Step::Resolved { .. }
+            | Step::Duplicate { .. }
             | Step::Fired { .. }
             | Step::Aborted { .. }
+            | Step::Doubted { .. }
             | Step::Seen { .. }
             | Step::Recirculated { .. } => {}
         }
+    }
+
+    /// The physical parcel whose leading edge the core has told: the nearest, as what is in front
+    /// of a parcel may merge with it, and a bouncing photo-eye may cut off its first part.
+    fn edge_at(&self, eye: u16, at: u32) -> Option<u32> {
+        let ahead = |edge: &(u16, u32, u32)| edge.1.wrapping_sub(at).cast_signed();
+        let edges = self.edges.iter().rev().filter(|edge| edge.0 == eye);
+        let near = edges.filter(|edge| (-BOUNCED..MERGED).contains(&ahead(edge)));
+        let nearest = near.min_by_key(|edge| ahead(edge).abs());
+        nearest.map(|(.., serial)| *serial)
     }
 
     fn tie(&mut self, id: ParcelId, serial: u32) {
@@ -199,33 +264,52 @@ impl Judge {
     pub(crate) fn ended(&mut self, ended: Ended, destination: usize) {
         let serial = ended.parcel.serial;
         let ids = self.ids.get(&serial).cloned().unwrap_or_default();
+        let (sorted, missort) = (self.tally.sorted, self.tally.missort);
         match ended.fate {
             Fate::Removed => self.tally.removed += 1,
             Fate::Chute(chute) if chute == self.reject => self.tally.rejected += 1,
             Fate::Chute(chute) => {
-                let right = self
-                    .allowed
-                    .get(destination)
-                    .is_some_and(|a| a.contains(&chute));
-                let known = |id| self.known.get(id).and_then(|k: &Known| k.decided);
-                let decided = ids.iter().any(|id| known(id) == Some(chute));
-                if right && decided {
+                let known = || ids.iter().filter_map(|id| self.known.get(id));
+                let decided = || known().filter(|k| k.decided == Some(chute));
+                if decided().any(|k| self.is_right(k, chute, destination)) {
                     self.tally.sorted += 1;
+                } else if ids.is_empty() && self.is_right(&Known::default(), chute, destination) {
+                    // It touches another with the same label: two in one, where both belong.
+                    self.tally.sorted += 1;
+                    self.disagree("unknown/sorted");
                 } else {
                     self.tally.missort += 1;
-                    let decided: Vec<_> = ids.iter().map(|id| (id.0, known(id))).collect();
+                    let all: Vec<_> = known().map(|k| (k.decided, k.plan, k.held)).collect();
                     let what = format!(
-                        "parcel {serial} is in chute {chute}, right for it: {right}; decided: \
-                         {decided:?}"
+                        "parcel {serial} for destination {destination} is in chute {chute}; \
+                         decided, plan, held: {all:?} of {ids:?}"
                     );
                     self.violation("I1", ended.at_us, what);
                 }
             }
         }
+        if serial <= DRAWN_MAX && self.tally.sorted == sorted {
+            let end = match ended.fate {
+                Fate::Removed => "removed",
+                Fate::Chute(_) if self.tally.missort > missort => "missort",
+                Fate::Chute(_) => "rejected",
+            };
+            self.tally.odd_ends.insert(serial, end);
+        }
+        if self.healthy.from.is_some_and(|from| serial >= from) {
+            self.healthy.ended += 1;
+            self.healthy.sorted += self.tally.sorted - sorted;
+        }
         self.fates.insert(serial, ended.fate);
         for id in ids {
             self.settle(id);
         }
+    }
+
+    /// True when the plan that the parcel came under sends it there.
+    fn is_right(&self, known: &Known, chute: ChuteId, destination: usize) -> bool {
+        let plan = self.plans.get(known.plan);
+        plan.is_some_and(|plan| plan.sends(destination, known.held, chute))
     }
 
     /// Compares outcome and fate once both are known, and forgets the parcel.
@@ -248,6 +332,9 @@ impl Judge {
             (Outcome::Lost { .. }, Fate::Removed) => true,
             _ => false,
         };
+        if self.at_kill.remove(&id) && agrees {
+            self.tally.readopted += 1;
+        }
         if !agrees {
             let name = |outcome| match outcome {
                 Outcome::Sorted { .. } => "sorted",
@@ -260,8 +347,7 @@ impl Judge {
                 Fate::Chute(real) if real == self.reject => "rejected",
                 Fate::Chute(_) => "sorted",
             };
-            let key = format!("{}/{real}", name(outcome));
-            *self.tally.disagreements.entry(key).or_default() += 1;
+            self.disagree(&format!("{}/{real}", name(outcome)));
         }
         self.known.remove(&id);
         let all_settled = self.ids.get_mut(&serial).is_none_or(|ids| {
@@ -274,34 +360,9 @@ impl Judge {
         }
     }
 
-    /// Something happened in the physics that must never happen.
-    pub(crate) fn breach(&mut self, now_us: u64, breach: Breach) {
-        if let Breach::Struck { diverter, serial } = breach {
-            let ids = self.ids.get(&serial).map(Vec::as_slice).unwrap_or_default();
-            let meant = |id| {
-                self.known
-                    .get(id)
-                    .is_some_and(|k: &Known| k.stroke == Some(diverter))
-            };
-            // A parcel that the core never took in cannot be kept away from; the one that the
-            // stroke was for may be missed when the belt stops under it.
-            let excuse = if ids.is_empty() {
-                Some("struck unknown parcel")
-            } else if ids.iter().any(meant) {
-                Some("stroke missed its parcel")
-            } else {
-                None
-            };
-            if let Some(excuse) = excuse {
-                *self
-                    .tally
-                    .disagreements
-                    .entry(excuse.to_owned())
-                    .or_default() += 1;
-                return;
-            }
-        }
-        self.violation("I4", now_us, format!("{breach:?}"));
+    /// Counts where what the core said, or did, is not what the physics did.
+    fn disagree(&mut self, what: &str) {
+        *self.tally.disagreements.entry(what.to_owned()).or_default() += 1;
     }
 
     /// Every parcel that came is somewhere.
@@ -328,6 +389,11 @@ impl Judge {
         for id in open {
             self.violation("I2", now_us, format!("parcel {id} has no outcome"));
         }
+        let Healthy { ended, sorted, .. } = self.healthy;
+        if sorted * 100 < ended * 99 {
+            let what = format!("{sorted} of {ended} sorted after all faults healed");
+            self.violation("I13", now_us, what);
+        }
     }
 
     fn violation(&mut self, rule: &'static str, at_us: u64, what: String) {
@@ -335,45 +401,5 @@ impl Judge {
         if self.violations.len() < LISTED_MAX {
             self.violations.push(Violation { rule, at_us, what });
         }
-    }
-}
-
-/// Chutes in which a parcel of this destination is right: those of the plan's rule for it, and the
-/// plan's overflow and hold.
-fn allowed(plan: &SortPlan, share: &Share) -> BTreeSet<ChuteId> {
-    let destination = destination_of(share);
-    let wanted = PlanMatch {
-        destination: &destination,
-        hop: share.hop.as_deref(),
-    };
-    let rule = plan.rules.iter().find(|rule| {
-        let postcode = wanted.destination.postcode.as_deref();
-        rule.hop
-            .as_deref()
-            .is_none_or(|hop| wanted.hop == Some(hop))
-            && rule
-                .country
-                .as_deref()
-                .is_none_or(|c| c == wanted.destination.country)
-            && rule
-                .postcode_prefix
-                .as_deref()
-                .is_none_or(|prefix| postcode.is_some_and(|p| p.starts_with(prefix)))
-    });
-    let chutes = rule.map(|rule| rule.chutes.clone()).unwrap_or_default();
-    chutes
-        .into_iter()
-        .chain(plan.overflow)
-        .chain(plan.hold)
-        .collect()
-}
-
-/// The destination of a share, as a manifest gives it.
-pub(crate) fn destination_of(share: &Share) -> Destination {
-    Destination {
-        country: share.country.clone(),
-        postcode: share.postcode.clone(),
-        source: DestinationSource::Manifest,
-        confidence: Permille::ONE,
     }
 }

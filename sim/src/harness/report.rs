@@ -38,6 +38,10 @@ pub struct Report {
     pub told: BTreeMap<&'static str, u64>,
     /// Where the core's outcome is not what the physics did, as `told/physics`.
     pub disagreements: BTreeMap<String, u64>,
+    /// Parcels on the belt that the controller knew when it was killed.
+    pub on_belt_at_kill: u64,
+    /// Of these, the ones of which it knew afterwards what became of them.
+    pub readopted: u64,
     /// How often each fault with a rate above 0 took effect.
     pub faults_fired: BTreeMap<&'static str, u64>,
     /// Virtual time from the start until the line was empty.
@@ -57,6 +61,10 @@ pub struct Report {
     /// Positions of the first parcels over time, for pictures.
     #[serde(skip)]
     pub ways: BTreeMap<u32, Vec<Spot>>,
+    /// How each parcel that did not end in its chute ended, among the first: `rejected`, `missort`
+    /// or `removed`; for pictures.
+    #[serde(skip)]
+    pub odd_ends: BTreeMap<u32, &'static str>,
 }
 
 /// Where a parcel was when.

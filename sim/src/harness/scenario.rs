@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use sortline_core::topology::{LineConfig, Topology, TopologyError};
+use sortline_core::topology::{LineConfig, Topology, TopologyError, TrackerRule};
 use sortline_core::{PlanError, SortPlan};
 
 use crate::plant::config::{parse, range_error};
-use crate::plant::{ConfigError, PlantConfig};
+use crate::plant::{ConfigError, Fault, FaultRates, PlantConfig, Rng};
 
 /// A scenario file as written.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -29,9 +29,48 @@ pub struct ScenarioConfig {
     /// The controller's surroundings.
     #[serde(default)]
     pub shell: ShellConfig,
+    /// Every seed draws which faults are on, and how often they come. Absent: all as given.
+    #[serde(default)]
+    pub swarm: Option<SwarmConfig>,
+    /// Parcels after which nothing goes wrong any more; from a minute later at least 99 % of the
+    /// parcels must be sorted. Absent: faults stay.
+    #[serde(default)]
+    pub heal_after: Option<u64>,
     /// Where parcels go, with shares. At least one.
     #[serde(rename = "destination")]
     pub destinations: Vec<Share>,
+}
+
+/// What a seed draws.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct SwarmConfig {
+    /// Share of the faults that are on in one run, 0 to 1,000 permille; default 250. A fault that
+    /// is on comes at its rate in `faults_ppm`, or up to thirty times less often.
+    pub on_permille: u32,
+    /// Largest standard deviation of the slip, 0 to 500 mm; default 20. Each run draws one between
+    /// 0 and this.
+    pub slip_mm_sigma_max: u32,
+    /// Least and largest rate of the feeder, 1 to 60,000 parcels an hour.
+    pub parcels_per_hour: [u32; 2],
+    /// Shortest and longest time between two polls, 1 to 50 ms.
+    pub poll_ms: [u32; 2],
+    /// Faults were given by name: they are taken as they are.
+    #[serde(skip)]
+    keeps_faults: bool,
+}
+
+impl Default for SwarmConfig {
+    fn default() -> Self {
+        Self {
+            on_permille: 250,
+            slip_mm_sigma_max: 20,
+            parcels_per_hour: [3_000, 5_500],
+            poll_ms: [5, 20],
+            keeps_faults: false,
+        }
+    }
 }
 
 const fn two_thousand() -> u64 {
@@ -195,6 +234,78 @@ impl Scenario {
     }
 }
 
+/// Stream of random numbers for what a swarm draws.
+const SWARM: u64 = 110;
+/// A fault that is on comes up to this many times less often than it may.
+const RATE_STEPS: u64 = 5;
+
+impl Scenario {
+    /// The same scenario with parcels tracked by another rule.
+    #[must_use]
+    pub fn with_tracker(mut self, rule: TrackerRule) -> Self {
+        self.topology = self.topology.with_rule(rule);
+        self
+    }
+
+    /// The same scenario with these faults only, as `name=rate,name=rate` in events per million
+    /// chances, or `none`.
+    ///
+    /// # Errors
+    /// What is no name of a fault, or no rate.
+    pub fn with_faults(mut self, text: &str) -> Result<Self, String> {
+        let mut rates = FaultRates::default();
+        for part in text.split(',').filter(|_| text != "none") {
+            let (name, rate) = part.split_once('=').unwrap_or((part, ""));
+            let fault = Fault::ALL.into_iter().find(|fault| fault.name() == name);
+            let rate = rate.parse().ok().filter(|rate| *rate <= 1_000_000);
+            let (Some(fault), Some(rate)) = (fault, rate) else {
+                let names = Fault::ALL.map(Fault::name).join(", ");
+                return Err(format!(
+                    "`{part}` is no fault with a rate; allowed: NAME=0 to 1000000, names: {names}"
+                ));
+            };
+            *rates.rate_mut(fault) = rate;
+        }
+        self.plant.faults_ppm = rates;
+        // What a swarm draws beside its faults stays.
+        if let Some(swarm) = &mut self.config.swarm {
+            swarm.keeps_faults = true;
+        }
+        Ok(self)
+    }
+
+    /// The scenario as this seed runs it: itself, unless it is a swarm.
+    #[must_use]
+    pub fn of_seed(&self, seed: u64) -> Self {
+        let mut drawn = self.clone();
+        let Some(swarm) = &self.config.swarm else {
+            return drawn;
+        };
+        let mut rng = Rng::new(seed, SWARM);
+        for fault in Fault::ALL {
+            let rate = drawn.plant.faults_ppm.rate_mut(fault);
+            let on = rng.chance(swarm.on_permille.saturating_mul(1_000));
+            // Halved up to five times, so that rare and frequent are drawn alike.
+            let halved = *rate >> rng.below(RATE_STEPS + 1);
+            if !swarm.keeps_faults {
+                *rate = if on {
+                    halved.max(u32::from(*rate > 0))
+                } else {
+                    0
+                };
+            }
+        }
+        let mut between = |[least, most]: [u32; 2]| {
+            let drawn = rng.range(i64::from(least), i64::from(most));
+            u32::try_from(drawn).unwrap_or(least)
+        };
+        drawn.plant.motion.slip_mm_sigma = between([0, swarm.slip_mm_sigma_max]);
+        drawn.plant.feeder.parcels_per_hour = between(swarm.parcels_per_hour);
+        drawn.config.shell.poll_ms = between(swarm.poll_ms);
+        drawn
+    }
+}
+
 fn read(path: &Path) -> Result<String, ScenarioError> {
     std::fs::read_to_string(path).map_err(|source| ScenarioError::File {
         file: path.to_owned(),
@@ -219,9 +330,27 @@ fn check(config: &ScenarioConfig, file: &str, text: &str) -> Result<(), ConfigEr
             65_535,
         ),
     ];
+    let w = config.swarm.clone().unwrap_or_default();
+    let ranges = [
+        ("swarm.on_permille", w.on_permille, 0_u32, 1_000),
+        ("swarm.slip_mm_sigma_max", w.slip_mm_sigma_max, 0, 500),
+        (
+            "swarm.parcels_per_hour",
+            w.parcels_per_hour[0],
+            1,
+            w.parcels_per_hour[1],
+        ),
+        ("swarm.parcels_per_hour", w.parcels_per_hour[1], 1, 60_000),
+        ("swarm.poll_ms", w.poll_ms[0], 1, w.poll_ms[1]),
+        ("swarm.poll_ms", w.poll_ms[1], 1, 50),
+    ];
+    let ranges = ranges.map(|(key, found, least, most)| {
+        (key, u64::from(found), u64::from(least), u64::from(most))
+    });
+    let checks = checks.into_iter().chain(ranges);
     let shares = config.destinations.iter();
     let shares = shares.map(|d| ("destination.weight", u64::from(d.weight), 1, 1_000_000));
-    for (key, found, least, greatest) in checks.into_iter().chain(shares) {
+    for (key, found, least, greatest) in checks.chain(shares) {
         if !(least..=greatest).contains(&found) {
             let allowed = format!("{least} to {greatest}");
             return Err(range_error(

@@ -1,8 +1,15 @@
-//! The trace hash: 64-bit FNV-1a (G. Fowler, L. C. Noll, K.-P. Vo; RFC 9923) over every event and
-//! action with its virtual time. Two runs with the same hash did the same.
+//! The trace hash: 64-bit FNV-1a (G. Fowler, L. C. Noll, K.-P. Vo; RFC 9923), eight bytes at once,
+//! over every event and action with its virtual time. Two runs with the same hash did the same.
+//!
+//! What is hashed is what a journal would hold: the values that `serde` writes, without the names
+//! of the fields.
 
-use std::fmt::{self, Write};
-
+use serde::Serialize;
+use serde::de::value::Error;
+use serde::ser::{
+    SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
+    SerializeTupleStruct, SerializeTupleVariant, Serializer,
+};
 use sortline_core::{Action, Edge, Event};
 
 /// A running hash.
@@ -22,7 +29,7 @@ impl Trace {
     /// One event the core was fed.
     pub(crate) fn event(&mut self, now_us: u64, event: &Event) {
         self.number(now_us);
-        // The most frequent ones by their numbers, which is many times faster.
+        // The most frequent ones by their numbers, which is faster still.
         if let Event::Belt { at } = event {
             self.number(1 << 40 | u64::from(at.0));
         } else if let Event::Eye { eye, edge, at } = event {
@@ -30,14 +37,14 @@ impl Trace {
             self.number(2 << 40 | edge << 39 | u64::from(at.0));
             self.number(eye.0.into());
         } else {
-            self.debug(event);
+            self.value(event);
         }
     }
 
     /// One action the core wanted.
     pub(crate) fn action(&mut self, now_us: u64, action: &Action) {
         self.number(now_us);
-        self.debug(action);
+        self.value(action);
     }
 
     /// A number, eight bytes at once: FNV-1a's step over a wider word.
@@ -47,18 +54,209 @@ impl Trace {
         self.0 = mixed ^ (mixed >> 29);
     }
 
-    fn debug(&mut self, value: &dyn fmt::Debug) {
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.number(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.number(u64::from_le_bytes(*word));
+        }
+        for byte in rest {
+            self.number((*byte).into());
+        }
+    }
+
+    fn value<T: Serialize + ?Sized>(&mut self, value: &T) {
         // Writing into a hash never fails.
-        let written = write!(self, "{value:?}");
+        let written = value.serialize(self);
         debug_assert!(written.is_ok());
+    }
+
+    fn length(&mut self, length: Option<usize>) {
+        self.number(length.map_or(u64::MAX, |n| u64::try_from(n).unwrap_or(u64::MAX)));
     }
 }
 
-impl Write for Trace {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for byte in text.bytes() {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3);
-        }
+/// Numbers of one kind are hashed as a word.
+macro_rules! numbers {
+    ($($method:ident($kind:ty) $convert:expr;)*) => {
+        $(fn $method(self, value: $kind) -> Result<(), Error> {
+            self.number($convert(value));
+            Ok(())
+        })*
+    };
+}
+
+impl Serializer for &mut Trace {
+    type Ok = ();
+    type Error = Error;
+    type SerializeSeq = Self;
+    type SerializeTuple = Self;
+    type SerializeTupleStruct = Self;
+    type SerializeTupleVariant = Self;
+    type SerializeMap = Self;
+    type SerializeStruct = Self;
+    type SerializeStructVariant = Self;
+
+    numbers! {
+        serialize_bool(bool) u64::from;
+        serialize_u8(u8) u64::from;
+        serialize_u16(u16) u64::from;
+        serialize_u32(u32) u64::from;
+        serialize_u64(u64) u64::from;
+        serialize_char(char) u64::from;
+        serialize_i8(i8) |n| i64::from(n).cast_unsigned();
+        serialize_i16(i16) |n| i64::from(n).cast_unsigned();
+        serialize_i32(i32) |n| i64::from(n).cast_unsigned();
+        serialize_i64(i64) i64::cast_unsigned;
+        serialize_f32(f32) |n| f64::from(n).to_bits();
+        serialize_f64(f64) f64::to_bits;
+    }
+
+    fn serialize_str(self, text: &str) -> Result<(), Error> {
+        self.bytes(text.as_bytes());
+        Ok(())
+    }
+
+    fn serialize_bytes(self, bytes: &[u8]) -> Result<(), Error> {
+        self.bytes(bytes);
+        Ok(())
+    }
+
+    fn serialize_none(self) -> Result<(), Error> {
+        self.number(0);
+        Ok(())
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Error> {
+        self.number(1);
+        value.serialize(self)
+    }
+
+    fn serialize_unit(self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn serialize_unit_struct(self, _name: &'static str) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn serialize_unit_variant(
+        self,
+        _name: &'static str,
+        index: u32,
+        _variant: &'static str,
+    ) -> Result<(), Error> {
+        self.serialize_u32(index)
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _name: &'static str,
+        value: &T,
+    ) -> Result<(), Error> {
+        value.serialize(self)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _name: &'static str,
+        index: u32,
+        _variant: &'static str,
+        value: &T,
+    ) -> Result<(), Error> {
+        self.number(index.into());
+        value.serialize(self)
+    }
+
+    fn serialize_seq(self, length: Option<usize>) -> Result<Self, Error> {
+        self.length(length);
+        Ok(self)
+    }
+
+    fn serialize_tuple(self, _length: usize) -> Result<Self, Error> {
+        Ok(self)
+    }
+
+    fn serialize_tuple_struct(self, _name: &'static str, _length: usize) -> Result<Self, Error> {
+        Ok(self)
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        _name: &'static str,
+        index: u32,
+        _variant: &'static str,
+        _length: usize,
+    ) -> Result<Self, Error> {
+        self.number(index.into());
+        Ok(self)
+    }
+
+    fn serialize_map(self, length: Option<usize>) -> Result<Self, Error> {
+        self.length(length);
+        Ok(self)
+    }
+
+    fn serialize_struct(self, _name: &'static str, _length: usize) -> Result<Self, Error> {
+        Ok(self)
+    }
+
+    fn serialize_struct_variant(
+        self,
+        _name: &'static str,
+        index: u32,
+        _variant: &'static str,
+        _length: usize,
+    ) -> Result<Self, Error> {
+        self.number(index.into());
+        Ok(self)
+    }
+}
+
+/// A compound value is the sequence of its parts.
+macro_rules! parts {
+    ($($kind:ident $method:ident($($key:ty)?);)*) => {
+        $(impl $kind for &mut Trace {
+            type Ok = ();
+            type Error = Error;
+
+            fn $method<T: Serialize + ?Sized>(
+                &mut self,
+                $(_key: $key,)?
+                value: &T,
+            ) -> Result<(), Error> {
+                value.serialize(&mut **self)
+            }
+
+            fn end(self) -> Result<(), Error> {
+                Ok(())
+            }
+        })*
+    };
+}
+
+parts! {
+    SerializeSeq serialize_element();
+    SerializeTuple serialize_element();
+    SerializeTupleStruct serialize_field();
+    SerializeTupleVariant serialize_field();
+    SerializeStruct serialize_field(&'static str);
+    SerializeStructVariant serialize_field(&'static str);
+}
+
+impl SerializeMap for &mut Trace {
+    type Ok = ();
+    type Error = Error;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Error> {
+        key.serialize(&mut **self)
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+        value.serialize(&mut **self)
+    }
+
+    fn end(self) -> Result<(), Error> {
         Ok(())
     }
 }
@@ -68,18 +266,6 @@ mod tests {
     use sortline_core::{EyeId, Ticks};
 
     use super::*;
-
-    #[test]
-    fn text_is_hashed_as_published() {
-        let hash = |text: &str| {
-            let mut trace = Trace::new();
-            trace.write_str(text).unwrap();
-            trace.hash()
-        };
-        assert_eq!(hash(""), 0xCBF2_9CE4_8422_2325);
-        assert_eq!(hash("a"), 0xAF63_DC4C_8601_EC8C);
-        assert_eq!(hash("foobar"), 0x8594_4171_F739_67E8);
-    }
 
     #[test]
     fn time_and_every_member_count() {

@@ -23,6 +23,10 @@ pub(crate) struct Belt {
     count_offset: i64,
     /// Travel at which the encoder froze.
     frozen_um: Option<i64>,
+    /// The encoder shows something else than steady travel at nominal speed.
+    pub(crate) disturbed: bool,
+    /// When the encoder showed last what was not so.
+    pub(crate) astray_us: Option<i64>,
 }
 
 impl Belt {
@@ -37,12 +41,24 @@ impl Belt {
             travel_um: 0,
             count_offset: i64::from(count),
             frozen_um: None,
+            disturbed: false,
+            astray_us: None,
         }
     }
 
     /// Nominal speed in millimetres per second.
     pub(crate) const fn nominal(&self) -> i64 {
         self.nominal
+    }
+
+    /// It runs, but slower than it should.
+    pub(crate) const fn is_slow(&self) -> bool {
+        self.speed > 0 && self.speed < self.nominal
+    }
+
+    /// It runs at nominal speed, and the encoder counts.
+    pub(crate) const fn is_steady(&self) -> bool {
+        self.speed == self.nominal && self.frozen_um.is_none()
     }
 
     /// Travel at `now_us`, not before the last change of speed.

@@ -12,6 +12,16 @@ use super::parcel::Parcel;
 /// Least time between two parcels at a confirmation photo-eye: they do not overtake in a chute.
 const APART_US: i64 = 30_000;
 
+/// How one parcel gets from the belt past the confirmation photo-eye.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slide {
+    pub(crate) speed_mm_per_s: i64,
+    /// How long it stays at the photo-eye beyond its passage.
+    pub(crate) sticks_us: i64,
+    /// The photo-eye does not see it.
+    pub(crate) unseen: bool,
+}
+
 /// One chute, the recirculation conveyor's head, or the end of the belt.
 #[derive(Clone, Debug)]
 pub(crate) struct Chute {
@@ -27,6 +37,8 @@ pub(crate) struct Chute {
     changing: bool,
     slide_us: (i64, i64),
     sliding: VecDeque<Parcel>,
+    /// Whether the photo-eye sees each of the edges to come.
+    edges: VecDeque<bool>,
     /// When the confirmation photo-eye is free again.
     free_us: i64,
 }
@@ -54,17 +66,18 @@ impl Chute {
             changing: false,
             slide_us: (i64::from(least) * 1_000, i64::from(most) * 1_000),
             sliding: VecDeque::new(),
+            edges: VecDeque::new(),
             free_us: 0,
         }
     }
 
     /// A parcel leaves the belt. Returns when the confirmation photo-eye is blocked and when it
-    /// is clear again, for a chute in which parcels slide at `speed_mm_per_s`.
+    /// is clear again.
     pub(crate) fn enter(
         &mut self,
         parcel: Parcel,
         now_us: i64,
-        speed_mm_per_s: i64,
+        way: &Slide,
         slide: (&ChuteConfig, &mut Rng),
     ) -> (i64, i64) {
         let (config, rng) = slide;
@@ -81,11 +94,19 @@ impl Chute {
         let drawn = i64::from(config.slide_ms_mean) * 1_000 + rng.normal(sigma);
         let slide = drawn.clamp(least + margin, (most - margin).max(least + margin));
         let blocked = (now_us + slide).max(self.free_us + APART_US);
-        let clear = blocked + parcel.length_um * 1_000 / speed_mm_per_s.max(1);
+        let passage = parcel.length_um * 1_000 / way.speed_mm_per_s.max(1);
+        let clear = blocked + passage + way.sticks_us;
+        self.edges.extend([!way.unseen; 2]);
         self.free_us = clear;
         self.taken += 1;
         self.sliding.push_back(parcel);
         (blocked, clear)
+    }
+
+    /// A parcel's edge is at the confirmation photo-eye; true when that sees it. Edges come in the
+    /// order in which parcels entered.
+    pub(crate) fn seen(&mut self) -> bool {
+        self.edges.pop_front().unwrap_or(true)
     }
 
     /// The first parcel on the slide reaches the confirmation photo-eye of a recirculation
@@ -131,12 +152,19 @@ impl Chute {
 mod tests {
     use super::*;
 
+    const WAY: Slide = Slide {
+        speed_mm_per_s: 1_500,
+        sticks_us: 0,
+        unseen: false,
+    };
+
     fn chute() -> Chute {
         let line = ChuteLine {
             id: ChuteId(1),
             name: "1".to_owned(),
             kind: ChuteKind::Sort,
             capacity_parcels: 0,
+            capacity_mm: 0,
             confirm_ms_min: 150,
             confirm_ms_max: 1_200,
         };
@@ -163,7 +191,7 @@ mod tests {
         let mut last = 0;
         for i in 0..200 {
             let now = i64::from(i) * 2_000_000;
-            let (blocked, clear) = chute.enter(parcel(i), now, 1_500, (&config, &mut rng));
+            let (blocked, clear) = chute.enter(parcel(i), now, &WAY, (&config, &mut rng));
             assert!(
                 (150_000..=1_200_000).contains(&(blocked - now)),
                 "{}",
@@ -173,7 +201,7 @@ mod tests {
             assert_eq!(clear - blocked, 200_000);
             last = clear;
         }
-        let together = chute.enter(parcel(200), 0, 1_500, (&config, &mut rng));
+        let together = chute.enter(parcel(200), 0, &WAY, (&config, &mut rng));
         assert_eq!(together.0, last + APART_US, "no overtaking");
     }
 

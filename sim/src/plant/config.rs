@@ -11,6 +11,8 @@ use super::FaultRates;
 pub struct PlantConfig {
     /// How parcels come onto the belt.
     pub feeder: FeederConfig,
+    /// Inductions that merge further on. They share the feeder's parcels.
+    pub merging: Vec<MergingConfig>,
     /// How parcels move on the belt.
     pub motion: MotionConfig,
     /// What happens in chutes.
@@ -58,6 +60,25 @@ impl Default for FeederConfig {
     }
 }
 
+/// An induction that merges.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct MergingConfig {
+    /// Number of its photo-eye, of role `induct` and not at position 0.
+    pub eye: u16,
+    /// Parcels per hour of belt travel at nominal speed, 1 to 60,000. Fewer come while the belt has
+    /// no room for them.
+    pub parcels_per_hour: u32,
+    /// Least gap it leaves to parcels on the belt, 0 to 5,000 mm; default 450.
+    #[serde(default = "gap")]
+    pub gap_mm_min: u32,
+}
+
+const fn gap() -> u32 {
+    450
+}
+
 /// Motion on the belt.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -68,6 +89,10 @@ pub struct MotionConfig {
     pub slip_mm_mean: i32,
     /// Standard deviation of the slip per tracking zone, 0 to 500 mm; default 8.
     pub slip_mm_sigma: u32,
+    /// Part of what a parcel has slipped that it makes good in the next zone, 0 to 1,000 permille;
+    /// default 0: slip adds up. At 1,000 a parcel wavers around its place, as one that rolls or
+    /// turns does.
+    pub slip_back_permille: u32,
     /// Standard deviation of the travel on the recirculation conveyor, 0 to 1,000 mm; default 15.
     pub return_mm_sigma: u32,
     /// Time of the belt from full speed to a stop and back, 10 to 10,000 ms; default 600.
@@ -81,6 +106,7 @@ impl Default for MotionConfig {
         Self {
             slip_mm_mean: 0,
             slip_mm_sigma: 8,
+            slip_back_permille: 0,
             return_mm_sigma: 15,
             ramp_ms: 600,
             encoder_start: None,
@@ -188,7 +214,16 @@ impl PlantConfig {
     /// # Errors
     /// [`ConfigError::Range`] for the first value out of range.
     pub fn check(&self, file: &str, text: &str, prefix: &str) -> Result<(), ConfigError> {
+        let merging = self.merging.iter().flat_map(|m| {
+            let rate = i64::from(m.parcels_per_hour);
+            let gap = i64::from(m.gap_mm_min);
+            [
+                ("merging.parcels_per_hour", rate, 1, 60_000),
+                ("merging.gap_mm_min", gap, 0, 5_000),
+            ]
+        });
         let all = self.feeder_checks().into_iter().chain(self.other_checks());
+        let all = all.chain(merging);
         for (key, found, least, greatest) in all {
             if !(least..=greatest).contains(&found) {
                 let key = format!("{prefix}{key}");
@@ -236,11 +271,17 @@ impl PlantConfig {
         ]
     }
 
-    fn other_checks(&self) -> [Check; 12] {
+    fn other_checks(&self) -> [Check; 13] {
         let (m, c, l) = (&self.motion, &self.chutes, &self.labels);
         [
             ("motion.slip_mm_mean", i64::from(m.slip_mm_mean), -500, 500),
             ("motion.slip_mm_sigma", i64::from(m.slip_mm_sigma), 0, 500),
+            (
+                "motion.slip_back_permille",
+                i64::from(m.slip_back_permille),
+                0,
+                1_000,
+            ),
             (
                 "motion.return_mm_sigma",
                 i64::from(m.return_mm_sigma),

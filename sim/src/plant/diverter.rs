@@ -10,6 +10,8 @@ const OUT: i64 = 1_000_000;
 #[derive(Clone, Debug)]
 pub(crate) struct Diverter {
     pub(crate) id: DiverterId,
+    /// Where it meets the middle of parcels.
+    pub(crate) position: i64,
     /// Belt its body covers, from and to.
     pub(crate) body: (i64, i64),
     pub(crate) chute: usize,
@@ -21,6 +23,8 @@ pub(crate) struct Diverter {
     /// How far out it was at `since_us`.
     at: i64,
     since_us: i64,
+    /// Time the present stroke takes to move out, in percent of the usual.
+    pub(crate) slow_percent: i64,
     /// The present stroke has no effect.
     pub(crate) stuck: bool,
     /// Belt travel when it left home; `None` while it is home.
@@ -34,6 +38,7 @@ impl Diverter {
         let half = i64::from(config.body_mm) * 500;
         Self {
             id: config.id,
+            position,
             body: (position - half, position + half),
             chute,
             opposite,
@@ -43,6 +48,7 @@ impl Diverter {
             hold_us_max: i64::from(config.hold_ms_max) * 1_000,
             at: 0,
             since_us: 0,
+            slow_percent: 100,
             stuck: false,
             left_home: None,
         }
@@ -52,7 +58,7 @@ impl Diverter {
     fn extension(&self, now_us: i64) -> i64 {
         let gone = now_us - self.since_us;
         if self.output && !self.stuck {
-            (self.at + gone * OUT / self.extend_us).min(OUT)
+            (self.at + gone * OUT * 100 / (self.extend_us * self.slow_percent)).min(OUT)
         } else {
             (self.at - gone * OUT / self.retract_us).max(0)
         }
@@ -99,6 +105,7 @@ mod tests {
         let config = DiverterConfig {
             id: DiverterId(0),
             name: "D".to_owned(),
+            kind: sortline_core::topology::DiverterKind::Wheel,
             side: sortline_core::topology::Side::Left,
             position_mm: 1_000,
             body_mm: 300,

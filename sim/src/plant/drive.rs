@@ -1,7 +1,8 @@
 //! Plant and field node together: the node's pins are wired to the plant.
 
-use sortline_core::topology::LineConfig;
-use sortline_logic::{Limits, Node, TriggerPulse};
+use sortline_logic::Node;
+pub use sortline_logic::TriggerPulse;
+pub use sortline_softnode::node_limits;
 
 use super::{Plant, Signal};
 
@@ -11,7 +12,7 @@ pub enum Driven {
     /// A photo-eye edge reached the node.
     Eye {
         /// Input number.
-        eye: u8,
+        eye: u16,
         /// Blocked or clear.
         blocked: bool,
         /// Encoder count.
@@ -43,18 +44,25 @@ pub fn drive(
     until_us: u64,
     watch: &mut dyn FnMut(&Plant, u64, Driven),
 ) {
-    loop {
-        let now = next_us(plant, node).map_or(until_us, |next| next.min(until_us));
-        plant.advance(now);
-        node.millis(millis(now));
-        let count = plant.count();
-        node.encoder(count);
-        wire_inputs(plant, node, (now, count), watch);
-        wire_outputs(plant, node, (now, count), watch);
-        if now >= until_us {
-            break;
-        }
-    }
+    while drive_once(plant, node, until_us, watch) < until_us {}
+}
+
+/// Runs plant and node to the next event of either, at most until `until_us`; gives the time
+/// reached. `watch` is as for [`drive`].
+pub fn drive_once(
+    plant: &mut Plant,
+    node: &mut Node,
+    until_us: u64,
+    watch: &mut dyn FnMut(&Plant, u64, Driven),
+) -> u64 {
+    let now = next_us(plant, node).map_or(until_us, |next| next.min(until_us));
+    plant.advance(now);
+    node.millis(millis(now));
+    let count = plant.count();
+    node.encoder(count);
+    wire_inputs(plant, node, (now, count), watch);
+    wire_outputs(plant, node, (now, count), watch);
+    now
 }
 
 /// When plant or node do something by themselves next, microseconds; `None` when neither ever
@@ -68,7 +76,7 @@ pub fn next_us(plant: &Plant, node: &Node) -> Option<u64> {
 }
 
 /// The node's millisecond timer at this time; wraps.
-fn millis(now_us: u64) -> u32 {
+pub(crate) fn millis(now_us: u64) -> u32 {
     u32::try_from(now_us / 1_000 % (1 << 32)).unwrap_or(0)
 }
 
@@ -102,11 +110,10 @@ fn wire_inputs(
     watch: &mut dyn FnMut(&Plant, u64, Driven),
 ) {
     let (now, count) = at;
-    let signals: Vec<Signal> = plant.take_signals().collect();
-    for signal in signals {
+    while let Some(signal) = plant.take_signal() {
         let driven = match signal {
             Signal::Eye { eye, blocked } => {
-                node.eye(eye, blocked);
+                node.eye(u8::try_from(eye).unwrap_or(u8::MAX), blocked);
                 Driven::Eye {
                     eye,
                     blocked,
@@ -137,41 +144,5 @@ fn wire_outputs(
     if outputs != plant.outputs() {
         plant.set_outputs(outputs);
         watch(plant, now, Driven::Outputs { outputs, count });
-    }
-}
-
-/// What the field node of this line enforces: geometry and times of `line.toml`, and a heartbeat at
-/// least every second; a controller arms it with less, by default 100 ms.
-#[must_use]
-pub fn node_limits(line: &LineConfig) -> Limits {
-    let span = |ids: &mut dyn Iterator<Item = u8>| ids.max().map_or(0, |id| id.saturating_add(1));
-    let mut opposite = [None; 32];
-    for diverter in &line.diverters {
-        if let Some(place) = opposite.get_mut(usize::from(diverter.id.0)) {
-            *place = diverter.opposite.map(|id| id.0);
-        }
-    }
-    let ticks = |mm: u64| mm * 1_000 / u64::from(line.belt.um_per_tick.max(1));
-    let speed = u64::from(line.belt.speed_mm_per_s);
-    let hold_ms_max = line
-        .diverters
-        .iter()
-        .map(|d| d.hold_ms_max)
-        .max()
-        .unwrap_or(0);
-    let hold_ticks = ticks(speed * u64::from(hold_ms_max) / 1_000);
-    // A stroke is never further ahead than one belt length and the way of one second.
-    let ahead = ticks(u64::from(line.belt.length_mm) + speed);
-    Limits {
-        eyes: span(&mut line.eyes.iter().map(|e| e.id.0)),
-        diverters: span(&mut line.diverters.iter().map(|d| d.id.0)),
-        cameras: span(&mut line.cameras.iter().map(|c| c.id.0)),
-        opposite,
-        hold_ms_max,
-        hold_ticks_max: u16::try_from(hold_ticks).unwrap_or(u16::MAX),
-        lead_ticks_min: 2,
-        ahead_ticks_max: u32::try_from(ahead).unwrap_or(u32::MAX),
-        heartbeat_ms: 1_000,
-        jam_ms: u16::try_from(line.tracking.jam_ms).unwrap_or(u16::MAX),
     }
 }

@@ -4,7 +4,7 @@
 #[derive(Clone, Debug)]
 pub(crate) struct Eye {
     /// Input number at the node.
-    pub(crate) id: u8,
+    pub(crate) id: u16,
     /// Parcels in the beam.
     covered: u32,
     /// What it last reported.
@@ -15,7 +15,7 @@ pub(crate) struct Eye {
 
 impl Eye {
     /// A clear eye.
-    pub(crate) const fn new(id: u8) -> Self {
+    pub(crate) const fn new(id: u16) -> Self {
         Self {
             id,
             covered: 0,
@@ -32,6 +32,11 @@ impl Eye {
             self.covered.saturating_sub(1)
         };
         self.settle()
+    }
+
+    /// What it last reported.
+    pub(crate) const fn is_blocked(&self) -> bool {
+        self.reported
     }
 
     /// True while a parcel is in the beam.

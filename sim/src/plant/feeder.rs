@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::belt::NEVER_UM;
 use super::config::FeederConfig;
 use super::parcel::Parcel;
+use super::shapes::Carriers;
 use super::{Fault, FaultDice, Rng};
 
 /// A parcel coming back on the recirculation conveyor: the belt travel at which its leading edge
@@ -28,6 +29,10 @@ pub(crate) struct Feeder {
     next_um: i64,
     /// Belt travel at which the last parcel has left the induction photo-eye.
     clear_um: i64,
+    /// It feeds onto these, one parcel onto each.
+    carriers: Option<Carriers>,
+    /// The carrier that was taken last.
+    taken: Option<i64>,
 }
 
 impl Feeder {
@@ -61,9 +66,23 @@ impl Feeder {
             gap_um: 0,
             next_um: 0,
             clear_um: 0,
+            carriers: None,
+            taken: None,
         };
         feeder.plan(dice);
         feeder
+    }
+
+    /// Parcels are laid onto carriers.
+    pub(crate) fn onto(&mut self, carriers: &Carriers) {
+        self.next_um = carriers.slot(self.next_um, self.next.length_um, &mut self.rng);
+        self.carriers = Some(carriers.clone());
+    }
+
+    /// A parcel for another induction; `None` when there are no more.
+    pub(crate) fn take(&mut self) -> Option<Parcel> {
+        self.left = self.left.checked_sub(1)?;
+        Some(self.draw())
     }
 
     /// True when it brings no more new parcels.
@@ -87,6 +106,16 @@ impl Feeder {
         returns: &VecDeque<Returning>,
         dice: &mut FaultDice,
     ) -> Option<Parcel> {
+        if let Some(carriers) = self.carriers.clone() {
+            let carrier = carriers.at(self.next_um);
+            let comes = |(at, _): &Returning| carriers.at(*at) == carrier;
+            if self.taken == Some(carrier) || returns.iter().any(comes) {
+                self.next_um += carriers.pitch_um();
+                return None;
+            }
+            self.taken = Some(carrier);
+            return Some(self.give(dice));
+        }
         let start = self.next_um;
         let end = start + self.next.length_um + self.gap_um_min;
         let wait = returns
@@ -96,16 +125,24 @@ impl Feeder {
             self.next_um = at + parcel.length_um + self.gap_um.max(self.gap_um_min);
             return None;
         }
+        Some(self.give(dice))
+    }
+
+    fn give(&mut self, dice: &mut FaultDice) -> Parcel {
         let parcel = self.next;
         self.left -= 1;
-        self.clear_um = start + parcel.length_um;
+        self.clear_um = self.next_um + parcel.length_um;
         self.plan(dice);
-        Some(parcel)
+        parcel
     }
 
     /// A parcel comes back at belt travel `at`. Returns the travel at which it enters: later when
     /// another is still under the induction photo-eye.
     pub(crate) fn readmit(&mut self, at: i64, parcel: &Parcel) -> i64 {
+        if let Some(carriers) = &self.carriers {
+            self.taken = Some(carriers.at(at));
+            return at;
+        }
         let enters = at.max(self.clear_um);
         self.clear_um = enters + parcel.length_um;
         self.next_um = self
@@ -125,6 +162,12 @@ impl Feeder {
         }
         self.next = self.draw();
         self.gap_um = self.rng.range(self.gap_um_min, self.gap_um_max);
+        if let Some(carriers) = &self.carriers {
+            // On carriers parcels neither touch nor come near each other.
+            let from = self.clear_um + self.gap_um;
+            self.next_um = carriers.slot(from, self.next.length_um, &mut self.rng);
+            return;
+        }
         if self.clear_um > 0 {
             if dice.fires(Fault::Touching) {
                 self.gap_um = 0;
@@ -166,7 +209,7 @@ mod tests {
     use crate::plant::FaultRates;
 
     fn feeder(limit: u64) -> (Feeder, FaultDice) {
-        let mut dice = FaultDice::new(FaultRates::default(), 1, 1);
+        let mut dice = FaultDice::new(FaultRates::default(), 1);
         let config = FeederConfig::default();
         (
             Feeder::new(&config, 1_500, limit, Rng::new(1, 2), &mut dice),

@@ -2,12 +2,16 @@
 
 use sortline_core::topology::ChuteKind;
 
-use super::belt::Belt;
+use super::chute::Slide;
+use super::diverter::Diverter;
 use super::parcel::{Moving, Parcel, Place};
-use super::{Breach, Ended, Fate, Fault, Plant, Signal, Timer};
+use super::{Ended, Fate, Fault, Plant, Signal, Timer};
 
 /// More belt than any slip takes: no neighbor.
 const FREE_UM: i64 = 1 << 40;
+
+/// Standard deviations within which parcels slip by themselves.
+const USUAL_SIGMAS: i64 = 5;
 
 /// Least belt between a parcel put on by hand and its neighbors, micrometres.
 const BY_HAND_UM: i64 = 50_000;
@@ -27,6 +31,8 @@ impl Plant {
     pub(super) fn happen(&mut self, travel_um: i64) {
         if self.returns.front().is_some_and(|(at, _)| *at <= travel_um) {
             self.come_back();
+        } else if self.shape.next_um() <= travel_um {
+            self.shape_happens(travel_um);
         } else if self.feeder.next_um() <= travel_um {
             if let Some(parcel) = self.feeder.release(&self.returns, &mut self.dice) {
                 self.totals.inducted += 1;
@@ -56,17 +62,26 @@ impl Plant {
     /// A parcel's leading edge is at the induction photo-eye.
     fn induct(&mut self, parcel: Parcel, travel_um: i64) {
         let mut moving = Moving::new(parcel, 0, travel_um, &self.places);
+        self.draw_hands(&mut moving, 0);
+        self.meet_diverters(&mut moving);
+        self.moving.push_back(moving);
+        let eye = self.shape.induction;
+        self.arrivals.push((eye, parcel.serial, self.count()));
+        self.draw_line_faults();
+    }
+
+    /// What people do to a parcel that is on the belt from `from_um` on.
+    pub(super) fn draw_hands(&mut self, moving: &mut Moving, from_um: i64) {
         let way = self.places.end_um();
         if self.dice.drawn(Fault::Removed) {
-            let at = self.dice.rng().range(1, way);
+            let at = self.dice.rng().range(from_um + 1, way);
             moving.meet(at, Place::Remove);
         }
         if self.dice.drawn(Fault::Added) {
-            let at = self.dice.rng().range(parcel.length_um, way);
+            let length_um = moving.parcel.length_um;
+            let at = self.dice.rng().range(from_um + length_um, way);
             moving.meet(at, Place::AddBehind);
         }
-        self.moving.push_back(moving);
-        self.draw_line_faults();
     }
 
     /// Faults of belt, stop circuit and encoder that a parcel's arrival may bring.
@@ -79,6 +94,18 @@ impl Plant {
         if self.dice.drawn(Fault::Stop) {
             let at = soon(self);
             self.set_timer(at, Timer::Halt { stop: true });
+        }
+        if self.dice.drawn(Fault::BeltSlow) {
+            let at = soon(self);
+            self.set_timer(at, Timer::Slow { ends: false });
+        }
+        if self.dice.fires(Fault::EncoderNoise) {
+            let until = self.now_us + self.dice.rng().range(1_000_000, 10_000_000);
+            self.set_timer(self.now_us, Timer::Noise { until });
+        }
+        if self.rollover_um.is_some_and(|at| at <= self.travel()) {
+            self.rollover_um = None;
+            self.dice.fired(Fault::EncoderRollover);
         }
         if self.dice.drawn(Fault::EncoderStall) {
             let (at, us) = (soon(self), self.dice.rng().range(50_000, 500_000));
@@ -105,6 +132,9 @@ impl Plant {
             }
             Some(Place::Trail(eye)) => self.cover(eye, false),
             Some(Place::Middle(diverter)) => self.pass_diverter(index, diverter),
+            Some(Place::Front(diverter)) => self.front_at(index, diverter),
+            Some(Place::Back(diverter)) => self.back_at(index, diverter),
+            Some(Place::End) if self.places.is_loop() => self.go_round(index),
             Some(Place::End) => self.leave(index, Some(self.reject)),
             Some(Place::Remove) => {
                 self.dice.fired(Fault::Removed);
@@ -132,6 +162,9 @@ impl Plant {
                 self.report(eye, edge);
             }
         }
+        if self.dice.drawn(Fault::EyeGhost) {
+            self.ghost(eye);
+        }
         self.cover(eye, true);
         if self.dice.fires(Fault::EyeChatter) {
             let mut at = self.now_us;
@@ -144,20 +177,34 @@ impl Plant {
         }
     }
 
+    /// Something comes into a beam soon, and leaves it.
+    fn ghost(&mut self, eye: usize) {
+        let at = self.now_us + self.dice.rng().range(50_000, 2_000_000);
+        let length = self.dice.rng().range(5_000, 400_000);
+        let until = at + length * 1_000 / self.belt.nominal();
+        self.set_timer(at, Timer::Ghost { eye, enters: true });
+        self.set_timer(until, Timer::Ghost { eye, enters: false });
+    }
+
     /// Draws how the parcel slips until the next photo-eye. Neighbors bound it: parcels push
     /// each other and never overtake.
     fn draw_slip(&mut self, index: usize) {
         let motion = &self.config.motion;
         let mean = i64::from(motion.slip_mm_mean) * 1_000;
         let sigma = i64::from(motion.slip_mm_sigma) * 1_000;
-        if mean == 0 && sigma == 0 {
+        let back = i64::from(motion.slip_back_permille);
+        if self.places.is_loop() {
             return;
         }
+        let odd = self.odd_slip();
         let travel = self.travel();
-        let drawn = mean + self.slip_rng.normal(sigma);
+        // What is drawn anew is less where the rest is made good, so that the whole is `sigma`.
+        let anew = (sigma * sigma * (2_000 - back) / 2_000).isqrt();
         let Some(moving) = self.moving.get(index) else {
             return;
         };
+        let made_good = moving.slipped_um * back / 1_000;
+        let drawn = mean + self.slip_rng.normal(anew) - made_good + odd;
         let (lead, tail) = (moving.lead(travel), moving.tail(travel));
         let ahead = index.checked_sub(1).and_then(|i| self.moving.get(i));
         let room_ahead = ahead.map_or(FREE_UM, |m| {
@@ -170,8 +217,21 @@ impl Plant {
         let slip = drawn.max(-part_of(room_behind)).min(part_of(room_ahead));
         let zone = self.places.zone_end(lead) - lead;
         if let Some(moving) = self.moving.get_mut(index) {
+            // A neighbor that slips far takes it along.
+            let far = odd != 0 || (slip - mean).abs() > USUAL_SIGMAS * sigma;
+            moving.slipped = (far, moving.slipped.0);
             moving.slip(travel, slip, zone);
         }
+    }
+
+    /// A slip far beyond the usual, either way.
+    fn odd_slip(&mut self) -> i64 {
+        if !self.dice.fires(Fault::ParcelSlip) {
+            return 0;
+        }
+        let rng = self.dice.rng();
+        let slip = rng.range(50_000, 250_000);
+        if rng.below(2) == 0 { slip } else { -slip }
     }
 
     /// A parcel's middle passes a diverter.
@@ -186,10 +246,21 @@ impl Plant {
     }
 
     /// A parcel leaves the belt: into a chute, or taken away.
-    fn leave(&mut self, index: usize, chute: Option<usize>) {
-        let Some(mut moving) = self.moving.remove(index) else {
+    pub(super) fn leave(&mut self, index: usize, chute: Option<usize>) {
+        let Some(parcel) = self.take_off(index) else {
             return;
         };
+        if let Some(chute) = chute {
+            self.enter_chute(chute, parcel);
+        } else {
+            self.totals.removed += 1;
+            self.end(parcel, Fate::Removed);
+        }
+    }
+
+    /// Takes a parcel from the belt.
+    pub(super) fn take_off(&mut self, index: usize) -> Option<Parcel> {
+        let mut moving = self.moving.remove(index)?;
         let parcel = moving.parcel;
         let missed = moving.missed_by;
         // It leaves every beam it is in: those it entered and would still have left.
@@ -202,26 +273,38 @@ impl Plant {
                 }
                 Place::Trail(_)
                 | Place::Middle(_)
+                | Place::Front(_)
+                | Place::Back(_)
                 | Place::End
                 | Place::Remove
                 | Place::AddBehind => {}
             }
         }
-        if let Some(chute) = chute {
-            self.enter_chute(chute, parcel);
-        } else {
-            self.totals.removed += 1;
-            self.end(parcel, Fate::Removed);
-        }
+        Some(parcel)
     }
 
     fn enter_chute(&mut self, index: usize, parcel: Parcel) {
         let Some(chute) = self.chutes.get_mut(index) else {
             return;
         };
+        let sticks = if self.dice.fires(Fault::ChuteJam) {
+            self.dice.rng().range(3_000_000, 40_000_000)
+        } else {
+            0
+        };
         let slide = (&self.config.chutes, &mut self.chute_rng);
-        let (blocked, clear) = chute.enter(parcel, self.now_us, self.belt.nominal(), slide);
+        let way = Slide {
+            speed_mm_per_s: self.belt.nominal(),
+            sticks_us: sticks,
+            unseen: self.dice.fires(Fault::ConfirmMissed),
+        };
+        let (blocked, clear) = chute.enter(parcel, self.now_us, &way, slide);
         let (id, kind) = (chute.id, chute.kind);
+        if let Some(eye) = chute.confirm
+            && self.dice.drawn(Fault::ConfirmGhost)
+        {
+            self.ghost(eye);
+        }
         self.set_timer(
             blocked,
             Timer::Confirm {
@@ -260,14 +343,36 @@ impl Plant {
         let back = self.moving.get(index + 1).map_or(0, |m| m.lead(travel));
         let parcel = self.feeder.by_hand();
         let room = front - back - parcel.length_um - 2 * BY_HAND_UM;
-        if room < 0 {
+        let lead = if self.places.is_loop() {
+            self.carrier_behind(index, parcel.length_um)
+        } else {
+            (room >= 0).then(|| front - BY_HAND_UM - self.dice.rng().range(0, room))
+        };
+        let Some(lead) = lead.filter(|lead| self.is_watched(*lead)) else {
             return;
-        }
-        let lead = front - BY_HAND_UM - self.dice.rng().range(0, room);
+        };
         self.dice.fired(Fault::Added);
         self.totals.inducted += 1;
-        self.moving
-            .insert(index + 1, Moving::new(parcel, lead, travel, &self.places));
+        let mut moving = Moving::new(parcel, lead, travel, &self.places);
+        self.meet_diverters(&mut moving);
+        self.moving.insert(index + 1, moving);
+    }
+
+    /// True when a photo-eye sees what is put down here before a diverter can take it.
+    fn is_watched(&self, lead_um: i64) -> bool {
+        let seen = self.places.zone_end(lead_um);
+        let before = |d: &Diverter| d.body.1 < lead_um || d.body.0 > seen;
+        self.places.is_loop() || self.diverters.iter().all(before)
+    }
+
+    /// A parcel new on the belt may meet diverters that are out already.
+    pub(super) fn meet_diverters(&self, moving: &mut Moving) {
+        let travel = self.travel();
+        for (index, diverter) in self.diverters.iter().enumerate() {
+            if !diverter.is_home(self.now_us) && !self.places.always_meets(index) {
+                moving.meet_diverter(index, diverter.position, travel);
+            }
+        }
     }
 
     /// The next timer is due.
@@ -284,188 +389,60 @@ impl Plant {
                 let edge = self.eyes.get_mut(eye).and_then(|e| e.bounce(level));
                 self.report(eye, edge);
             }
+            Timer::Ghost { eye, enters } => {
+                if enters {
+                    let chute = self.chutes.iter().any(|c| c.confirm == Some(eye));
+                    self.dice.fired(if chute {
+                        Fault::ConfirmGhost
+                    } else {
+                        Fault::EyeGhost
+                    });
+                }
+                self.cover(eye, enters);
+            }
             Timer::Unstick { eye } => {
                 let edge = self.eyes.get_mut(eye).and_then(|e| e.stick(None));
                 self.report(eye, edge);
             }
             Timer::Ramp { down, step } => self.ramp(down, step),
             Timer::Halt { stop } => self.halt(stop),
-            Timer::CloseStop => {
-                self.stop_open = false;
-                self.signals.push(Signal::Stop { active: false });
-                let at = self.now_us + self.dice.rng().range(500_000, 3_000_000);
-                self.set_timer(at, Timer::Start);
-                self.signals.push(Signal::ResetPressed);
-            }
+            Timer::CloseStop => self.close_stop(),
             Timer::Start => self.ramp(false, 1),
             Timer::Freeze { us } => {
+                self.belt.astray_us = Some(self.now_us + us);
+                self.belt.disturbed = true;
                 self.dice.fired(Fault::EncoderStall);
                 self.belt.freeze(travel);
                 self.set_timer(self.now_us + us, Timer::Thaw);
             }
             Timer::Thaw => self.belt.thaw(travel),
+            Timer::Slow { ends } => self.slow(ends),
+            Timer::Noise { until } => {
+                self.belt.astray_us = Some(self.now_us);
+                self.belt.jump(self.dice.rng().range(-3, 3));
+                if self.now_us < until {
+                    let at = self.now_us + self.dice.rng().range(50_000, 150_000);
+                    self.set_timer(at, Timer::Noise { until });
+                }
+            }
             Timer::Jump { counts } => {
+                self.belt.astray_us = Some(self.now_us);
+                self.belt.disturbed = true;
                 self.dice.fired(Fault::EncoderJump);
                 self.belt.jump(counts);
             }
         }
     }
 
-    /// A parcel blocks or leaves a chute's confirmation photo-eye.
-    fn confirm(&mut self, index: usize, blocked: bool) {
-        let travel = self.travel();
-        let Some(chute) = self.chutes.get_mut(index) else {
-            return;
-        };
-        let eye = chute.confirm;
-        if blocked {
-            if let Some(parcel) = chute.hand_over() {
-                let sigma = i64::from(self.config.motion.return_mm_sigma) * 1_000;
-                let way = self.recirculation_um + self.chute_rng.normal(sigma);
-                let last = self.returns.back().map_or(0, |(at, p)| at + p.length_um);
-                self.returns
-                    .push_back(((travel + way.max(1_000)).max(last), parcel));
-            }
-        } else {
-            let bagged = chute.land(&self.config.chutes);
-            self.totals.spilled += u64::from(bagged.spilled);
-            if bagged.now_full {
-                self.bag_full(index);
-            }
-        }
-        if let Some(eye) = eye {
-            self.cover(eye, blocked);
-        }
-    }
-
-    /// A bag is full: its photo-eye is blocked, and someone comes sooner or later.
-    fn bag_full(&mut self, index: usize) {
-        let chutes = &self.config.chutes;
-        let (soonest, latest) = (
-            i64::from(chutes.change_s_min),
-            i64::from(chutes.change_s_max),
-        );
-        let seconds = if self.dice.fires(Fault::ChuteFull) {
-            self.dice.rng().range(120, 600)
-        } else {
-            self.chute_rng.range(soonest, latest)
-        };
-        self.set_timer(
-            self.now_us + seconds * 1_000_000,
-            Timer::BagChanged { chute: index },
-        );
-        if let Some(eye) = self.chutes.get(index).and_then(|c| c.full) {
-            self.cover(eye, true);
-        }
-    }
-
-    fn bag_changed(&mut self, index: usize) {
-        let Some(chute) = self.chutes.get_mut(index) else {
-            return;
-        };
-        chute.change_bag();
-        if let Some(eye) = chute.full {
-            self.cover(eye, false);
-        }
-    }
-
-    /// The belt begins to stop, by itself or by the stop circuit.
-    fn halt(&mut self, stop: bool) {
-        if self.halted || self.stop_open {
-            return;
-        }
-        self.halted = true;
-        self.dice
-            .fired(if stop { Fault::Stop } else { Fault::BeltStop });
-        if stop {
-            self.stop_open = true;
-            self.signals.push(Signal::Stop { active: true });
-        }
-        self.ramp(true, 1);
-    }
-
-    /// One step of a ramp.
-    fn ramp(&mut self, down: bool, step: i64) {
-        self.belt
-            .set_speed(self.now_us, self.belt.ramp_speed(step, down));
-        if !Belt::ramp_done(step) {
-            let at = self.now_us + Belt::ramp_step_us(self.config.motion.ramp_ms);
-            self.set_timer(
-                at,
-                Timer::Ramp {
-                    down,
-                    step: step + 1,
-                },
-            );
-        } else if !down {
-            self.halted = false;
-        } else if self.stop_open {
-            let at = self.now_us + self.dice.rng().range(2_000_000, 30_000_000);
-            self.set_timer(at, Timer::CloseStop);
-        } else {
-            let at = self.now_us + self.dice.rng().range(1_000_000, 10_000_000);
-            self.set_timer(at, Timer::Start);
-        }
-    }
-
-    /// A diverter's output changes.
-    pub(super) fn switch(&mut self, index: usize, on: bool) {
-        let (travel, now) = (self.travel(), self.now_us);
-        let stuck = on && self.dice.fires(Fault::FailedDivert);
-        let Some(diverter) = self.diverters.get_mut(index) else {
-            return;
-        };
-        let (id, opposite) = (diverter.id, diverter.opposite);
-        if on {
-            diverter.stuck = stuck;
-        } else if let Some(us) = diverter.held_too_long(now) {
-            let ms = (us / 1_000).cast_unsigned();
-            self.breaches.push(Breach::HeldTooLong { diverter: id, ms });
-        }
-        if let Some(home) = diverter.set_output(now, travel, on) {
-            self.set_timer(home, Timer::Home { diverter: index });
-        } else if let Some(other) = opposite.and_then(|i| self.diverters.get(i))
-            && !other.is_home(now)
-        {
-            self.breaches.push(Breach::BothOut { diverter: id });
-        }
-    }
-
-    /// A diverter may be home: every parcel still on the belt that was on its body while it was
-    /// not was struck.
-    fn home(&mut self, index: usize) {
-        let (travel, now) = (self.travel(), self.now_us);
-        let Some(diverter) = self.diverters.get_mut(index) else {
-            return;
-        };
-        if !diverter.is_home(now) {
-            return;
-        }
-        let Some(left_at) = diverter.left_home.take() else {
-            return;
-        };
-        let ((from, to), id) = (diverter.body, diverter.id);
-        let moved = travel - left_at;
-        for moving in &self.moving {
-            if moving.lead(travel) > from && moving.tail(travel) - moved < to {
-                let serial = moving.parcel.serial;
-                self.breaches.push(Breach::Struck {
-                    diverter: id,
-                    serial,
-                });
-            }
-        }
-    }
-
     /// A parcel enters a beam or leaves it.
-    fn cover(&mut self, eye: usize, enters: bool) {
+    pub(super) fn cover(&mut self, eye: usize, enters: bool) {
         let edge = self.eyes.get_mut(eye).and_then(|e| e.cover(enters));
         self.report(eye, edge);
     }
 
     fn report(&mut self, eye: usize, edge: Option<bool>) {
         if let (Some(blocked), Some(eye)) = (edge, self.eyes.get(eye)) {
-            self.signals.push(Signal::Eye {
+            self.signals.push_back(Signal::Eye {
                 eye: eye.id,
                 blocked,
             });

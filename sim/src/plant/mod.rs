@@ -21,17 +21,20 @@ mod eye;
 mod faults;
 mod feeder;
 mod happenings;
+mod machines;
 mod parcel;
 mod rng;
+mod shapes;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
-use sortline_core::topology::{ChuteKind, EyeRole, LineConfig};
+use sortline_core::topology::{ChuteKind, LineConfig};
 use sortline_core::{ChuteId, DiverterId};
 
 pub use config::{ConfigError, PlantConfig};
-pub use drive::{Driven, drive, next_us, node_limits};
+pub(crate) use drive::millis;
+pub use drive::{Driven, TriggerPulse, drive, drive_once, next_us, node_limits};
 pub use faults::{Fault, FaultDice, FaultRates};
 pub use parcel::Parcel;
 pub use rng::Rng;
@@ -41,15 +44,18 @@ use chute::Chute;
 use diverter::Diverter;
 use eye::Eye;
 use feeder::{Feeder, Returning};
+use machines::{build_chutes, build_diverters};
 use parcel::{Moving, Places};
+use shapes::Shape;
 
 /// Streams of random numbers, one for each purpose.
 pub(crate) mod stream {
     pub(crate) const FEEDER: u64 = 1;
     pub(crate) const SLIP: u64 = 2;
     pub(crate) const CHUTE: u64 = 3;
-    pub(crate) const FAULT: u64 = 4;
     pub(crate) const START: u64 = 5;
+    /// One for each induction that merges.
+    pub(crate) const LANES: u64 = 2_000;
 }
 
 /// What the field node sees change.
@@ -58,7 +64,7 @@ pub enum Signal {
     /// A photo-eye.
     Eye {
         /// Input number at the node.
-        eye: u8,
+        eye: u16,
         /// Blocked or clear.
         blocked: bool,
     },
@@ -117,6 +123,8 @@ pub enum Breach {
         diverter: DiverterId,
         /// Which parcel.
         serial: u32,
+        /// It slipped further than parcels do since the last photo-eye but one.
+        slipped: bool,
     },
     /// Both sides of a machine were out at once.
     BothOut {
@@ -139,14 +147,27 @@ enum Timer {
     Home { diverter: usize },
     BagChanged { chute: usize },
     Bounce { eye: usize, level: bool },
+    Ghost { eye: usize, enters: bool },
     Unstick { eye: usize },
     Ramp { down: bool, step: i64 },
     Halt { stop: bool },
     CloseStop,
     Start,
+    Slow { ends: bool },
     Freeze { us: i64 },
     Thaw,
+    Noise { until: i64 },
     Jump { counts: i64 },
+}
+
+/// A time that never comes.
+const NEVER_US: i64 = i64::MAX;
+
+/// What the belt brings next.
+#[derive(Clone, Copy, Debug)]
+struct Next {
+    travel_um: i64,
+    at_us: i64,
 }
 
 /// The simulated line.
@@ -156,12 +177,14 @@ pub struct Plant {
     places: Places,
     belt: Belt,
     now_us: i64,
+    next: Next,
     eyes: Vec<Eye>,
     diverters: Vec<Diverter>,
     outputs: u32,
     chutes: Vec<Chute>,
     reject: usize,
     recirculation_um: i64,
+    shape: Shape,
     /// First the furthest downstream.
     moving: VecDeque<Moving>,
     returns: VecDeque<Returning>,
@@ -172,8 +195,12 @@ pub struct Plant {
     timers: BinaryHeap<Reverse<(i64, u64, Timer)>>,
     timers_set: u64,
     halted: bool,
+    /// Travel at which the encoder count wraps, if a fault made it wrap soon.
+    rollover_um: Option<i64>,
     stop_open: bool,
-    signals: Vec<Signal>,
+    signals: VecDeque<Signal>,
+    /// Parcels that came to an induction's photo-eye, with that and the count, whatever it saw.
+    arrivals: Vec<(u16, u32, u32)>,
     ended: Vec<Ended>,
     breaches: Vec<Breach>,
     totals: Totals,
@@ -184,27 +211,43 @@ impl Plant {
     /// configuration must have passed [`sortline_core::topology::Topology::new`].
     #[must_use]
     pub fn new(line: &LineConfig, config: PlantConfig, seed: u64, limit: u64) -> Self {
-        let mut dice = FaultDice::new(config.faults_ppm.clone(), seed, stream::FAULT);
-        let drawn = u32::try_from(Rng::new(seed, stream::START).below(1 << 32)).unwrap_or(0);
-        let count = config.motion.encoder_start.unwrap_or(drawn);
+        let mut dice = FaultDice::new(config.faults_ppm.clone(), seed);
+        let mut start = Rng::new(seed, stream::START);
+        let drawn = u32::try_from(start.below(1 << 32)).unwrap_or(0);
+        let mut count = config.motion.encoder_start.unwrap_or(drawn);
+        let mut rollover_um = None;
+        if dice.drawn(Fault::EncoderRollover) {
+            let before = u32::try_from(start.range(2_000, 60_000)).unwrap_or(0);
+            count = u32::MAX - before;
+            rollover_um = Some(i64::from(before) * i64::from(line.belt.um_per_tick));
+        }
         let belt = Belt::new(line.belt.speed_mm_per_s, line.belt.um_per_tick, count);
         let chutes = build_chutes(line);
         let feeder_rng = Rng::new(seed, stream::FEEDER);
-        let feeder = Feeder::new(&config.feeder, belt.nominal(), limit, feeder_rng, &mut dice);
+        let shape = Shape::new(line, &config.merging, seed);
+        let mut feeder = Feeder::new(&config.feeder, belt.nominal(), limit, feeder_rng, &mut dice);
+        if let Some(carriers) = &shape.carriers {
+            feeder.onto(carriers);
+        }
         let reject = chutes
             .iter()
             .position(|c| c.kind == ChuteKind::Reject)
             .unwrap_or(0);
-        Self {
-            places: Places::new(line),
+        let mut plant = Self {
+            places: Places::new(line, shape.carriers.as_ref()),
             belt,
             now_us: 0,
+            next: Next {
+                travel_um: NEVER_UM,
+                at_us: NEVER_US,
+            },
             eyes: line.eyes.iter().map(|eye| Eye::new(eye.id.0)).collect(),
             diverters: build_diverters(line, &chutes),
             outputs: 0,
             chutes,
             reject,
             recirculation_um: i64::from(line.belt.recirculation_mm) * 1_000,
+            shape,
             moving: VecDeque::new(),
             returns: VecDeque::new(),
             feeder,
@@ -214,19 +257,24 @@ impl Plant {
             timers: BinaryHeap::new(),
             timers_set: 0,
             halted: false,
+            rollover_um,
             stop_open: false,
-            signals: Vec::new(),
+            signals: VecDeque::new(),
+            arrivals: Vec::new(),
             ended: Vec::new(),
             breaches: Vec::new(),
             totals: Totals::default(),
             config,
-        }
+        };
+        plant.find_next();
+        plant
     }
 
     /// The belt stands, as before someone has started the machine. Call it before the first event.
-    pub const fn stand(&mut self) {
+    pub fn stand(&mut self) {
         self.halted = true;
         self.belt.set_speed(self.now_us, 0);
+        self.find_next();
     }
 
     /// A person starts a standing belt at the machine.
@@ -239,24 +287,16 @@ impl Plant {
     /// When the next thing happens by itself, microseconds; `None` when nothing ever will.
     #[must_use]
     pub fn next_us(&self) -> Option<u64> {
-        let next = match (self.next_timer(), self.belt.time_at(self.next_travel())) {
-            (Some(timer), Some(belt)) => timer.min(belt),
-            (timer, belt) => timer.or(belt)?,
-        };
-        Some(next.max(self.now_us).cast_unsigned())
+        let next = self.next.at_us.min(self.next_timer());
+        (next != NEVER_US).then(|| next.max(self.now_us).cast_unsigned())
     }
 
     /// Everything up to and including `now_us` happens. Time never goes back.
     pub fn advance(&mut self, now_us: u64) {
         let until = now_us.cast_signed().max(self.now_us);
         loop {
-            let travel = self.next_travel();
-            let belt = self
-                .belt
-                .time_at(travel)
-                .unwrap_or(i64::MAX)
-                .max(self.now_us);
-            let timer = self.next_timer().unwrap_or(i64::MAX).max(self.now_us);
+            let belt = self.next.at_us.max(self.now_us);
+            let timer = self.next_timer().max(self.now_us);
             if timer.min(belt) > until {
                 break;
             }
@@ -264,8 +304,9 @@ impl Plant {
             if timer <= belt {
                 self.timer();
             } else {
-                self.happen(travel);
+                self.happen(self.next.travel_um);
             }
+            self.find_next();
         }
         self.now_us = until;
     }
@@ -278,12 +319,14 @@ impl Plant {
             return;
         }
         for index in 0..self.diverters.len() {
-            let id = self.diverters.get(index).map_or(u8::MAX, |d| d.id.0);
+            let id = self.diverters.get(index).map_or(u16::MAX, |d| d.id.0);
             let bit = 1_u32.checked_shl(id.into()).unwrap_or(0);
             if changed & bit != 0 {
                 self.switch(index, outputs & bit != 0);
             }
         }
+        // A diverter that moves is one more place that parcels meet.
+        self.find_next();
     }
 
     /// The outputs last set.
@@ -298,6 +341,24 @@ impl Plant {
         self.now_us.cast_unsigned()
     }
 
+    /// The encoder counts from 0 again: its counter was switched off and on.
+    pub fn restart_encoder(&mut self) {
+        self.belt.disturbed = true;
+        self.belt.astray_us = Some(self.now_us);
+        self.belt.jump(-i64::from(self.count()));
+    }
+
+    /// Photo-eyes by their input number, and whether they report a blocked beam.
+    pub fn levels(&self) -> impl Iterator<Item = (u16, bool)> + '_ {
+        self.eyes.iter().map(|eye| (eye.id, eye.is_blocked()))
+    }
+
+    /// True while the stop circuit is open.
+    #[must_use]
+    pub const fn is_stopped(&self) -> bool {
+        self.stop_open
+    }
+
     /// The encoder count.
     #[must_use]
     pub fn count(&self) -> u32 {
@@ -309,6 +370,20 @@ impl Plant {
     pub fn time_of_count(&self, count: u32) -> Option<u64> {
         let travel = self.belt.travel_at_count(self.travel(), count)?;
         Some(self.belt.time_at(travel)?.max(self.now_us).cast_unsigned())
+    }
+
+    /// True when belt or encoder did anything but travel steadily at nominal speed since the last
+    /// call.
+    pub const fn take_disturbed(&mut self) -> bool {
+        let still = !self.belt.is_steady();
+        std::mem::replace(&mut self.belt.disturbed, still)
+    }
+
+    /// True when the encoder has gone astray within the last `us`: strokes that were in the node's
+    /// queue then came at the right count, and at the wrong place.
+    #[must_use]
+    pub fn was_astray(&self, us: i64) -> bool {
+        self.belt.astray_us.is_some_and(|at| self.now_us - at < us)
     }
 
     /// Parcels that reach into the belt `half_um` before and after `position_um`, with the
@@ -336,9 +411,15 @@ impl Plant {
         self.feeder.is_done() && self.moving.is_empty() && self.returns.is_empty() && !sliding
     }
 
-    /// What the node must be told, in order.
-    pub fn take_signals(&mut self) -> impl Iterator<Item = Signal> + '_ {
-        self.signals.drain(..)
+    /// The next thing the node must be told, in order.
+    pub fn take_signal(&mut self) -> Option<Signal> {
+        self.signals.pop_front()
+    }
+
+    /// Serial numbers of the parcels that came to the induction photo-eye since the last call, each
+    /// with the encoder count.
+    pub fn take_arrivals(&mut self) -> Vec<(u16, u32, u32)> {
+        std::mem::take(&mut self.arrivals)
     }
 
     /// Parcels whose way ended since the last call.
@@ -385,47 +466,28 @@ impl Plant {
         self.belt.travel(self.now_us)
     }
 
-    fn next_timer(&self) -> Option<i64> {
-        self.timers.peek().map(|Reverse((at, _, _))| *at)
+    fn next_timer(&self) -> i64 {
+        self.timers
+            .peek()
+            .map_or(NEVER_US, |Reverse((at, _, _))| *at)
     }
 
-    /// The belt travel at which the belt brings the next thing.
-    fn next_travel(&self) -> i64 {
+    /// Finds the belt travel at which the belt brings the next thing, and when that is.
+    fn find_next(&mut self) {
         let back = self.returns.front().map_or(NEVER_UM, |(at, _)| *at);
-        let moving = self
-            .moving
-            .iter()
-            .map(|m| m.next_um)
-            .min()
-            .unwrap_or(NEVER_UM);
-        moving.min(self.feeder.next_um()).min(back)
+        let feeder = self.feeder.next_um().min(self.shape.next_um());
+        let mut travel_um = feeder.min(back);
+        for moving in &self.moving {
+            travel_um = travel_um.min(moving.next_um);
+        }
+        let at_us = self.belt.time_at(travel_um).unwrap_or(NEVER_US);
+        self.next = Next { travel_um, at_us };
     }
 
     fn set_timer(&mut self, at_us: i64, timer: Timer) {
         self.timers_set += 1;
         self.timers.push(Reverse((at_us, self.timers_set, timer)));
     }
-}
-
-fn build_chutes(line: &LineConfig) -> Vec<Chute> {
-    let eye = |role: EyeRole, chute: ChuteId| {
-        line.eyes
-            .iter()
-            .position(|e| e.role == role && e.chute == Some(chute))
-    };
-    let build = |c: &sortline_core::topology::Chute| {
-        Chute::new(c, eye(EyeRole::Confirm, c.id), eye(EyeRole::Full, c.id))
-    };
-    line.chutes.iter().map(build).collect()
-}
-
-fn build_diverters(line: &LineConfig, chutes: &[Chute]) -> Vec<Diverter> {
-    let index = |id: DiverterId| line.diverters.iter().position(|d| d.id == id);
-    let build = |d: &sortline_core::topology::Diverter| {
-        let chute = chutes.iter().position(|c| c.id == d.chute).unwrap_or(0);
-        Diverter::new(d, chute, d.opposite.and_then(index))
-    };
-    line.diverters.iter().map(build).collect()
 }
 
 #[cfg(test)]

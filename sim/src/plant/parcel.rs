@@ -3,6 +3,8 @@
 
 use sortline_core::topology::{EyeRole, LineConfig};
 
+use super::shapes::Carriers;
+
 use super::belt::NEVER_UM;
 
 /// One million: slip is a factor in millionths.
@@ -23,6 +25,10 @@ pub struct Parcel {
     pub lap: u8,
 }
 
+/// How far upstream of a diverter a parcel can be and still meet it in the same stroke: more than
+/// any belt runs in the longest hold, micrometres.
+const REACH_UM: i64 = 5_000_000;
+
 /// Something at a place along the belt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -30,8 +36,12 @@ pub(crate) enum Place {
     Lead(usize),
     /// Trailing edge at the eye with this index.
     Trail(usize),
-    /// Middle at the diverter with this index.
+    /// Middle, on a loop that of the carrier, at the diverter with this index.
     Middle(usize),
+    /// Leading edge at the diverter with this index, which takes parcels whole.
+    Front(usize),
+    /// Trailing edge there.
+    Back(usize),
     /// Middle at the end of the belt.
     End,
     /// A person takes the parcel off the belt here.
@@ -43,45 +53,76 @@ pub(crate) enum Place {
 /// A place and the position of the leading edge at which the parcel is there, micrometres.
 pub(crate) type Station = (i64, Place);
 
-/// What the belt has for every parcel: positions of eyes and diverters.
+/// What the belt has for every parcel: positions of eyes. A diverter of a belt that takes parcels by
+/// their middle counts for them only while it is not at home.
 #[derive(Clone, Debug)]
 pub(crate) struct Places {
     /// Position and eye index, in order.
     eyes: Vec<(i64, usize)>,
-    /// Position and diverter index, in order.
+    /// Position and index, in order, of diverters that every parcel meets: those that take parcels
+    /// whole, and on a loop all.
     diverters: Vec<(i64, usize)>,
+    /// Diverters that take parcels whole.
+    whole: Vec<usize>,
     end_um: i64,
+    carriers: Option<Carriers>,
 }
 
 impl Places {
     /// The places of a line. Eye and diverter indices are those of the file.
-    pub(crate) fn new(line: &LineConfig) -> Self {
-        let on_belt = |role| matches!(role, EyeRole::Induct | EyeRole::Track);
+    pub(crate) fn new(line: &LineConfig, carriers: Option<&Carriers>) -> Self {
+        let on_belt = |eye: &sortline_core::topology::Eye| match eye.role {
+            EyeRole::Induct => eye.position_mm == 0,
+            EyeRole::Track => true,
+            EyeRole::Confirm | EyeRole::Full | EyeRole::Origin => false,
+        };
         let mut eyes: Vec<_> = line.eyes.iter().enumerate().collect();
-        eyes.retain(|(_, eye)| on_belt(eye.role));
+        eyes.retain(|(_, eye)| on_belt(eye));
         let mut eyes: Vec<_> = eyes
             .into_iter()
             .map(|(i, eye)| (i64::from(eye.position_mm) * 1_000, i))
             .collect();
         eyes.sort_unstable();
+        let whole: Vec<usize> = (0..)
+            .zip(&line.diverters)
+            .filter(|(_, d)| d.kind.takes_whole())
+            .map(|(i, _)| i)
+            .collect();
         let mut diverters: Vec<_> = line
             .diverters
             .iter()
             .enumerate()
+            .filter(|(i, _)| carriers.is_some() || whole.contains(i))
             .map(|(i, d)| (i64::from(d.position_mm) * 1_000, i))
             .collect();
         diverters.sort_unstable();
         Self {
             eyes,
             diverters,
+            whole,
             end_um: i64::from(line.belt.length_mm) * 1_000,
+            carriers: carriers.cloned(),
         }
     }
 
+    /// True on a loop.
+    pub(crate) const fn is_loop(&self) -> bool {
+        self.carriers.is_some()
+    }
+
+    /// True when every parcel meets the diverter with this index, out or not.
+    pub(crate) fn always_meets(&self, diverter: usize) -> bool {
+        self.is_loop() || self.whole.contains(&diverter)
+    }
+
     /// Every place a parcel of this length meets with its leading edge beyond `from_um`, last
-    /// place first.
-    pub(crate) fn stations(&self, length_um: i64, from_um: i64) -> Vec<Station> {
-        let mut all = Vec::with_capacity(self.eyes.len() * 2 + self.diverters.len() + 3);
+    /// place first. Its leading edge was or would have been at induction at `since_um`.
+    pub(crate) fn stations(&self, length_um: i64, from_um: i64, since_um: i64) -> Vec<Station> {
+        let carriers = self.carriers.as_ref();
+        let middle = carriers.map_or(length_um / 2, |carriers| carriers.middle(since_um));
+        // Room for what people and diverters do with it.
+        let places = self.eyes.len() + self.diverters.len();
+        let mut all = Vec::with_capacity(places * 2 + 8);
         for &(at, eye) in &self.eyes {
             all.push((at, Place::Lead(eye)));
             // A photo-eye that the leading edge has already passed never saw this parcel come.
@@ -90,9 +131,18 @@ impl Places {
             }
         }
         for &(at, diverter) in &self.diverters {
-            all.push((at + length_um / 2, Place::Middle(diverter)));
+            if self.whole.contains(&diverter) {
+                all.push((at, Place::Front(diverter)));
+                all.push((at + length_um, Place::Back(diverter)));
+            } else {
+                all.push((at + middle, Place::Middle(diverter)));
+            }
         }
-        let end = self.end_um + length_um / 2;
+        let end = if self.is_loop() {
+            self.end_um
+        } else {
+            self.end_um + length_um / 2
+        };
         all.retain(|(at, _)| (from_um..end).contains(at));
         all.push((end, Place::End));
         all.sort_by_key(|(at, _)| core::cmp::Reverse(*at));
@@ -127,14 +177,20 @@ pub(crate) struct Moving {
     stations: Vec<Station>,
     /// Belt travel at which it meets the next.
     pub(crate) next_um: i64,
+    /// How far it has slipped so far.
+    pub(crate) slipped_um: i64,
+    /// It slips further than parcels do in this zone, or did in the last one.
+    pub(crate) slipped: (bool, bool),
     /// Eyes on the belt that do not see it: index of the one it is passing.
     pub(crate) missed_by: Option<usize>,
+    /// Diverter that takes parcels whole and was out as the leading edge passed.
+    pub(crate) gripped: Option<usize>,
 }
 
 impl Moving {
     /// A parcel whose leading edge is at `lead_um` when the belt has travelled `travel_um`.
     pub(crate) fn new(parcel: Parcel, lead_um: i64, travel_um: i64, places: &Places) -> Self {
-        let stations = places.stations(parcel.length_um, lead_um);
+        let stations = places.stations(parcel.length_um, lead_um, travel_um - lead_um);
         let mut moving = Self {
             parcel,
             since_um: travel_um,
@@ -143,7 +199,10 @@ impl Moving {
             zone_end_um: lead_um,
             stations,
             next_um: 0,
+            slipped_um: 0,
+            slipped: (false, false),
             missed_by: None,
+            gripped: None,
         };
         moving.aim();
         moving
@@ -168,6 +227,7 @@ impl Moving {
     pub(crate) fn slip(&mut self, travel_um: i64, slip_um: i64, zone_um: i64) {
         self.lead_um = self.lead(travel_um);
         self.since_um = travel_um;
+        self.slipped_um += slip_um;
         let slip = slip_um * ONE / zone_um.max(1);
         self.factor = (ONE + slip).clamp(ONE / 4, ONE * 4);
         self.zone_end_um = self.lead_um + zone_um;
@@ -192,6 +252,14 @@ impl Moving {
         let behind = self.stations.partition_point(|(at, _)| *at > lead_um);
         self.stations.insert(behind, (lead_um, place));
         self.aim();
+    }
+
+    /// A diverter moves out: it meets the parcel if that is upstream of it, and near.
+    pub(crate) fn meet_diverter(&mut self, diverter: usize, position_um: i64, travel_um: i64) {
+        let at = position_um + self.parcel.length_um / 2;
+        if (0..=REACH_UM).contains(&(at - self.lead(travel_um))) {
+            self.meet(at, Place::Middle(diverter));
+        }
     }
 
     /// Computes at which belt travel it meets the next place.
@@ -220,7 +288,9 @@ mod tests {
     fn places() -> Places {
         Places {
             eyes: vec![(0, 0), (3_000_000, 1)],
-            diverters: vec![(4_000_000, 0)],
+            diverters: Vec::new(),
+            whole: Vec::new(),
+            carriers: None,
             end_um: 5_000_000,
         }
     }
@@ -239,7 +309,6 @@ mod tests {
             (400_000, Place::Trail(0)),
             (3_000_000, Place::Lead(1)),
             (3_400_000, Place::Trail(1)),
-            (4_200_000, Place::Middle(0)),
             (5_200_000, Place::End),
         ];
         assert_eq!(met, expected);
@@ -260,7 +329,6 @@ mod tests {
     #[test]
     fn a_parcel_put_down_on_the_way_meets_only_what_is_ahead() {
         let mut moving = Moving::new(parcel(400), 3_200_000, 0, &places());
-        assert_eq!(moving.take(), Some(Place::Middle(0)));
         moving.meet(4_300_000, Place::Remove);
         assert_eq!(
             (moving.next_um, moving.take()),

@@ -123,7 +123,7 @@ fn run(plant: &mut Plant, strokes: &[(u64, u32)]) -> Vec<(u64, Signal)> {
             break;
         };
         plant.advance(next);
-        seen.extend(plant.take_signals().map(|s| (next / 1_000, s)));
+        seen.extend(std::iter::from_fn(|| plant.take_signal()).map(|s| (next / 1_000, s)));
         if stroke == Some(next) {
             plant.set_outputs(strokes.next().unwrap().1);
         }
@@ -132,7 +132,7 @@ fn run(plant: &mut Plant, strokes: &[(u64, u32)]) -> Vec<(u64, Signal)> {
     seen
 }
 
-fn edges(seen: &[(u64, Signal)], of: u8) -> Vec<(u64, bool)> {
+fn edges(seen: &[(u64, Signal)], of: u16) -> Vec<(u64, bool)> {
     let edge = |(at, signal): &(u64, Signal)| match signal {
         Signal::Eye { eye, blocked } if *eye == of => Some((*at, *blocked)),
         Signal::Eye { .. } | Signal::Stop { .. } | Signal::ResetPressed => None,
@@ -178,7 +178,7 @@ fn the_encoder_counts_the_edges() {
     let mut plant = Plant::new(&line(), start, 1, 1);
     plant.advance(600_000);
     assert_eq!(
-        plant.take_signals().next(),
+        plant.take_signal(),
         Some(Signal::Eye {
             eye: 0,
             blocked: true

@@ -1,13 +1,14 @@
 //! What surrounds the labels: the belt, faces of cartons and bags, their tape and prints.
 
-use super::fonts::{Face, Fonts, Line};
+use super::fonts::Fonts;
 use super::geometry::{Homography, Point, spans};
-use super::look::{Print, Tape, Warning};
-use super::raster::{Area, Bitmap, Plane};
+use super::look::Tape;
+use super::marks;
+use super::raster::Plane;
 use super::rng::Rng;
 use super::scene::{ParcelLook, Wrapping};
 use super::texture::{BOARD_TEXELS_PER_MM, FILM_TEXELS_PER_MM, Textures};
-use super::warp::{self, Window};
+use super::warp::Window;
 
 /// Distance to which a parcel darkens the belt beside it, mm.
 const SHADOW_MM: f32 = 22.0;
@@ -15,8 +16,6 @@ const SHADOW_MM: f32 = 22.0;
 const EDGE_MM: f32 = 2.0;
 /// Width of the heat seal at the ends of a bag, mm.
 const SEAL_MM: f32 = 9.0;
-/// Dots per millimetre at which prints on the wrapping are drawn.
-const PRINT_DOTS_PER_MM: f32 = 4.0;
 /// Period of the belt's texture, pixels.
 const TILE: f32 = 1_024.0;
 /// Entries in the table of the corrugation's wave.
@@ -78,7 +77,7 @@ pub(super) fn face(
         half: painter.half.map(|half| half - 3.0),
     };
     for warning in &look.warnings {
-        mark(plane, map, &window, warning, fonts);
+        marks::mark(plane, map, &window, warning, fonts);
     }
 }
 
@@ -200,88 +199,4 @@ fn shadow(half: Point, [u, v]: Point) -> f32 {
     let out = [(u.abs() - half[0]).max(0.0), (v.abs() - half[1]).max(0.0)];
     let distance = (out[0] * out[0] + out[1] * out[1]).sqrt();
     1.0 - 0.55 * (1.0 - distance / SHADOW_MM).max(0.0).powi(2)
-}
-
-fn mark(plane: &mut Plane, map: &Homography, window: &Window, warning: &Warning, fonts: &Fonts) {
-    let height = (warning.height_mm * PRINT_DOTS_PER_MM) as usize;
-    let bitmap = match &warning.print {
-        Print::Words(text) => words(text, height, fonts),
-        Print::Stripes(count, period) => stripes(usize::from(*count), *period, height),
-        Print::Arrows => arrows(height),
-        Print::Patch(width) => solid((width * PRINT_DOTS_PER_MM) as usize, height),
-    };
-    let middle = [-(bitmap.width as f32) / 2.0, -(bitmap.height as f32) / 2.0];
-    let scale = 1.0 / PRINT_DOTS_PER_MM;
-    let dots = Homography::scaling(scale, [middle[0] * scale, middle[1] * scale]);
-    let placed = Homography::placement(warning.middle_mm, warning.rotation_deg).after(&dots);
-    warp::print(plane, &map.after(&placed), window, &bitmap, warning.grey);
-}
-
-fn words(text: &str, height: usize, fonts: &Fonts) -> Bitmap {
-    let line = Line {
-        text,
-        face: Face::NarrowBold,
-        height: height as f32,
-    };
-    let mut bitmap = Bitmap::blank(fonts.width(line).ceil() as usize + 2, height + 2);
-    fonts.print(&mut bitmap, 1, 1, line);
-    bitmap
-}
-
-fn stripes(count: usize, period_mm: f32, height: usize) -> Bitmap {
-    let period = period_mm * PRINT_DOTS_PER_MM;
-    let mut bitmap = Bitmap::blank((count as f32 * period) as usize + 1, height);
-    for i in 0..count {
-        let x = (i as f32 * period) as usize;
-        bitmap.fill(Area {
-            x,
-            y: 0,
-            width: (period / 2.0) as usize,
-            height,
-        });
-    }
-    bitmap
-}
-
-fn solid(width: usize, height: usize) -> Bitmap {
-    let mut bitmap = Bitmap::blank(width, height);
-    bitmap.fill(Area {
-        x: 0,
-        y: 0,
-        width,
-        height,
-    });
-    bitmap
-}
-
-/// Two arrows over a bar: "this way up" (ISO 780, symbol 0623).
-fn arrows(height: usize) -> Bitmap {
-    let unit = (height / 12).max(1);
-    let mut bitmap = Bitmap::blank(unit * 12, unit * 12);
-    for left in [unit, unit * 7] {
-        for row in 0..unit * 4 {
-            let half = row * 2 / 4 + 1;
-            let x = (left + unit * 2).saturating_sub(half);
-            bitmap.fill(Area {
-                x,
-                y: row,
-                width: half * 2,
-                height: 1,
-            });
-        }
-        let (x, y) = (left + unit + unit / 2, unit * 4);
-        bitmap.fill(Area {
-            x,
-            y,
-            width: unit,
-            height: unit * 5,
-        });
-    }
-    bitmap.fill(Area {
-        x: 0,
-        y: unit * 10,
-        width: unit * 12,
-        height: unit,
-    });
-    bitmap
 }

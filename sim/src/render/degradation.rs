@@ -61,6 +61,97 @@ impl Degradation {
     }
 }
 
+/// One knob of [`Degradation`], turned alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Factor {
+    /// Pixels per module.
+    Ppm,
+    /// Motion blur, modules.
+    Motion,
+    /// Defocus, modules.
+    Defocus,
+    /// Contrast of the print.
+    Contrast,
+    /// Noise, grey levels.
+    Noise,
+    /// Tilt, degrees.
+    Tilt,
+    /// Occluded share of a symbol.
+    Occlusion,
+    /// Strength of glare.
+    Glare,
+    /// Depth of wrinkles, mm.
+    Wrinkle,
+    /// Number of creases.
+    Creases,
+    /// Wear of the print head.
+    Print,
+    /// Exposure factor.
+    Exposure,
+    /// Unevenness of the light.
+    Light,
+}
+
+impl Factor {
+    /// All factors.
+    pub const ALL: [Self; 13] = [
+        Self::Ppm,
+        Self::Motion,
+        Self::Defocus,
+        Self::Contrast,
+        Self::Noise,
+        Self::Tilt,
+        Self::Occlusion,
+        Self::Glare,
+        Self::Wrinkle,
+        Self::Creases,
+        Self::Print,
+        Self::Exposure,
+        Self::Light,
+    ];
+
+    /// Levels of a sweep, the easiest first.
+    pub const fn levels(self) -> &'static [f32] {
+        match self {
+            Self::Ppm => &[4.0, 3.0, 2.5, 2.0, 1.6, 1.4, 1.2, 1.0],
+            Self::Motion => &[0.5, 1.0, 1.5, 2.0, 2.5, 3.0],
+            Self::Defocus => &[0.2, 0.4, 0.6, 0.8, 1.0],
+            Self::Contrast => &[0.5, 0.3, 0.2, 0.1, 0.06],
+            Self::Noise => &[5.0, 10.0, 20.0, 30.0],
+            Self::Tilt => &[10.0, 20.0, 30.0, 40.0, 50.0, 60.0],
+            Self::Occlusion => &[0.05, 0.1, 0.15, 0.2, 0.3],
+            Self::Glare => &[0.3, 0.6, 0.9],
+            Self::Wrinkle => &[0.25, 0.5, 1.0, 1.5],
+            Self::Creases => &[1.0, 2.0, 4.0],
+            Self::Print => &[0.3, 0.6, 1.0],
+            Self::Exposure => &[1.3, 0.6, 0.3, 0.15],
+            Self::Light => &[0.2, 0.4, 0.7],
+        }
+    }
+
+    /// A clean frame at 2.5 pixels per module, 3 for tilt, with this factor at `level`.
+    pub fn alone(self, level: f32) -> Degradation {
+        let mut knobs = Degradation::clean(if self == Self::Tilt { 3.0 } else { 2.5 });
+        match self {
+            Self::Ppm => knobs.ppm = level,
+            Self::Motion => knobs.motion = level,
+            Self::Defocus => knobs.defocus = level,
+            Self::Contrast => knobs.contrast = level,
+            Self::Noise => knobs.noise = level,
+            Self::Tilt => knobs.tilt_deg = level,
+            Self::Occlusion => knobs.occlusion = level,
+            Self::Glare => knobs.glare = level,
+            Self::Wrinkle => knobs.wrinkle_mm = level,
+            Self::Creases => knobs.creases = level.max(0.0) as usize,
+            Self::Print => knobs.print_defect = level,
+            Self::Exposure => knobs.exposure = level,
+            Self::Light => knobs.light = level,
+        }
+        knobs
+    }
+}
+
 /// A graded difficulty, from a well kept tunnel to frames at the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Tier {
@@ -240,6 +331,25 @@ mod tests {
                 assert!(d.glare <= ranges.glare[1] && (d.glare == 0.0 || d.glare >= GLARE_MIN));
                 assert!(d.wrinkle_mm <= ranges.wrinkle[1] && d.creases <= ranges.creases);
             }
+        }
+    }
+
+    #[test]
+    fn a_factor_changes_nothing_else() {
+        for factor in Factor::ALL {
+            let clean = Degradation::clean(if factor == Factor::Tilt { 3.0 } else { 2.5 });
+            let differs = |level: f32| {
+                let (a, b) = (
+                    serde_json::to_value(factor.alone(level)).unwrap(),
+                    serde_json::to_value(clean).unwrap(),
+                );
+                let (a, b) = (a.as_object().unwrap(), b.as_object().unwrap());
+                a.iter()
+                    .filter(|(key, value)| b.get(*key) != Some(value))
+                    .count()
+            };
+            let most = factor.levels().iter().map(|&level| differs(level)).max();
+            assert_eq!(most, Some(1), "{factor:?}");
         }
     }
 

@@ -20,10 +20,26 @@ pub(super) enum Face {
     LiberationBold,
     /// Liberation Sans Narrow, bold.
     NarrowBold,
+    /// Liberation Sans Narrow.
+    Narrow,
+    /// Liberation Serif (metrics of Times).
+    Serif,
+    /// Liberation Serif, bold.
+    SerifBold,
+    /// Liberation Mono (metrics of Courier).
+    Mono,
+    /// Liberation Mono, bold.
+    MonoBold,
+    /// `DejaVu` Serif, bold.
+    DejavuSerifBold,
+    /// `DejaVu` Sans Mono.
+    DejavuMono,
+    /// `DejaVu` Sans Mono, bold.
+    DejavuMonoBold,
 }
 
 /// Faces in the order of [`Face`], with the Debian package and the path of each.
-const LATIN: [(&str, &str); 5] = [
+const LATIN: [(&str, &str); 13] = [
     (
         "fonts-dejavu-core",
         "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",
@@ -43,6 +59,38 @@ const LATIN: [(&str, &str); 5] = [
     (
         "fonts-liberation",
         "/usr/share/fonts/truetype/liberation/LiberationSansNarrow-Bold.ttf",
+    ),
+    (
+        "fonts-liberation",
+        "/usr/share/fonts/truetype/liberation/LiberationSansNarrow-Regular.ttf",
+    ),
+    (
+        "fonts-liberation",
+        "/usr/share/fonts/truetype/liberation/LiberationSerif-Regular.ttf",
+    ),
+    (
+        "fonts-liberation",
+        "/usr/share/fonts/truetype/liberation/LiberationSerif-Bold.ttf",
+    ),
+    (
+        "fonts-liberation",
+        "/usr/share/fonts/truetype/liberation/LiberationMono-Regular.ttf",
+    ),
+    (
+        "fonts-liberation",
+        "/usr/share/fonts/truetype/liberation/LiberationMono-Bold.ttf",
+    ),
+    (
+        "fonts-dejavu-core",
+        "/usr/share/fonts/truetype/dejavu/DejaVuSerif-Bold.ttf",
+    ),
+    (
+        "fonts-dejavu-core",
+        "/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf",
+    ),
+    (
+        "fonts-dejavu-core",
+        "/usr/share/fonts/truetype/dejavu/DejaVuSansMono-Bold.ttf",
     ),
 ];
 

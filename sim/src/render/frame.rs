@@ -1,22 +1,21 @@
-//! Whole frames: a scene on the belt, or a reference frame of a graded tier.
+//! Whole frames: a scene on the belt, and the parts that all frames are made of.
 
+use super::RenderError;
 use super::backdrop;
 use super::degradation::{Degradation, MODULE_MM, Tier};
 use super::fonts::Fonts;
 use super::geometry::{Homography, Point, Pose};
 use super::label::{self, DOTS_PER_MM, Label};
-use super::look;
 use super::optics::{self, Light};
 use super::raster::{Gray, Plane};
 use super::rng::Rng;
 use super::scene::{
-    LabelData, LabelSize, ParcelLook, PlacedParcel, Scene, StuckLabel, Template, TrueLabel,
-    TrueLine, TrueSymbol, Truth, Wrapping,
+    LabelData, ParcelLook, PlacedParcel, Scene, TrueLabel, TrueLine, TrueParcel, TrueSymbol, Truth,
+    Wrapping,
 };
 use super::surface;
 use super::texture::Textures;
 use super::warp::{self, Wrinkle};
-use super::{RenderError, address};
 use sortline_core::CameraId;
 
 /// Size and scale of a camera's frames.
@@ -64,13 +63,22 @@ pub struct Picture {
 #[derive(Debug)]
 pub struct Renderer {
     fonts: Fonts,
-    textures: Textures,
+    pub(super) textures: Textures,
+}
+
+/// What differs between the frames of one burst.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Moment {
+    /// Shift of the glare along the frame, in radii of its spot.
+    pub glare_drift: f32,
+    /// Changes the sensor's noise.
+    pub noise: u64,
 }
 
 /// A frame in the making.
-struct Canvas<'a> {
+pub(super) struct Canvas<'a> {
     renderer: &'a Renderer,
-    plane: Plane,
+    pub(super) plane: Plane,
     degradation: Degradation,
     truth: Truth,
 }
@@ -120,62 +128,10 @@ impl Renderer {
         for parcel in &scene.parcels {
             canvas.parcel(parcel, scene.camera, view, &mut rng)?;
         }
-        Ok(canvas.finish(light, &mut rng))
+        Ok(canvas.finish(light, Moment::default(), &mut rng))
     }
 
-    /// A reference frame: one parcel with one label at any angle. `name` ends in its number, which
-    /// chooses the template in turn, so that numbers 0 to 4 hold one of each.
-    ///
-    /// # Errors
-    /// [`RenderError::Symbol`] when a label's content cannot be encoded.
-    pub fn reference(
-        &self,
-        tier: Tier,
-        view: View,
-        seed: u64,
-        name: &str,
-    ) -> Result<Picture, RenderError> {
-        let mut rng = Rng::named(seed, name);
-        let drawn = tier.draw(&mut rng);
-        let ppm = drawn.ppm.min(view.px_per_mm * MODULE_MM);
-        self.reference_with(Degradation { ppm, ..drawn }, view, rng.bits(), name)
-    }
-
-    /// As [`Renderer::reference`], with every knob set by the caller.
-    ///
-    /// # Errors
-    /// [`RenderError::Symbol`] when a label's content cannot be encoded.
-    pub fn reference_with(
-        &self,
-        degradation: Degradation,
-        view: View,
-        seed: u64,
-        name: &str,
-    ) -> Result<Picture, RenderError> {
-        let mut rng = Rng::named(seed, name);
-        let mut canvas = self.canvas(view, degradation);
-        let shift = [rng.uniform(0.0, 1_024.0), rng.uniform(0.0, 1_024.0)];
-        let grey = rng.uniform(18.0, 60.0);
-        backdrop::belt(&mut canvas.plane, grey, shift, &self.textures);
-        let (look, size) = reference_parcel(view, template_of(name), &mut rng);
-        let pose = reference_pose(&look, &degradation, view, &mut rng);
-        // The pose is that of the label; the face lies around it.
-        let off = look
-            .labels
-            .first()
-            .map_or([0.0, 0.0], |label| label.middle_mm);
-        let face = pose
-            .homography()
-            .after(&Homography::placement([-off[0], -off[1]], 0.0));
-        canvas.face(&face, &look, size, CameraId(0), &mut rng)?;
-        let light = Light {
-            change: degradation.light,
-            direction_deg: rng.uniform(0.0, 360.0),
-        };
-        Ok(canvas.finish(light, &mut rng))
-    }
-
-    fn canvas(&self, view: View, degradation: Degradation) -> Canvas<'_> {
+    pub(super) fn canvas(&self, view: View, degradation: Degradation) -> Canvas<'_> {
         Canvas {
             renderer: self,
             plane: Plane::filled(view.width, view.height, 0.0),
@@ -185,89 +141,8 @@ impl Renderer {
     }
 }
 
-/// The template whose turn it is, by the number at the end of a frame's name.
-fn template_of(name: &str) -> Template {
-    let digits: String = name
-        .chars()
-        .rev()
-        .take_while(char::is_ascii_digit)
-        .collect::<Vec<_>>()
-        .iter()
-        .rev()
-        .collect();
-    let number: usize = digits.parse().unwrap_or(0);
-    Template::ALL[number % Template::ALL.len()]
-}
-
-fn reference_parcel(view: View, template: Template, rng: &mut Rng) -> (ParcelLook, Point) {
-    let label_size = if view.width >= View::LARGE.width {
-        LabelSize::Large
-    } else {
-        LabelSize::Small
-    };
-    let [label_width, label_height] = label_size.millimetres();
-    let margin = 10.0;
-    let size = [
-        rng.uniform(150.0, 420.0).max(label_width + margin),
-        rng.uniform(190.0, 420.0).max(label_height + margin),
-    ];
-    let room = [
-        (size[0] - label_width - margin) / 2.0,
-        (size[1] - label_height - margin) / 2.0,
-    ];
-    let shipment = address::random_shipment(rng);
-    let label = StuckLabel {
-        camera: CameraId(0),
-        middle_mm: room.map(|r| rng.uniform(-r, r)),
-        rotation_deg: 0.0,
-        data: LabelData::new(&shipment, template, label_size, rng.bits()),
-    };
-    let mut look = look::bare(Wrapping::Cardboard, size, vec![label], rng);
-    look.grey = rng.uniform(95.0, 165.0);
-    (look, size)
-}
-
-/// Any rotation; a random place where the whole label is at least 8 pixels inside of the frame.
-fn reference_pose(look: &ParcelLook, knobs: &Degradation, view: View, rng: &mut Rng) -> Pose {
-    let size = look
-        .labels
-        .first()
-        .map_or([100.0, 100.0], |l| l.data.size.millimetres());
-    let centered = Pose {
-        origin: [view.width as f32 / 2.0, view.height as f32 / 2.0],
-        px_per_mm: knobs.ppm / MODULE_MM,
-        rotation_deg: rng.uniform(0.0, 360.0),
-        tilt_deg: knobs.tilt_deg,
-        tilt_axis_deg: rng.uniform(0.0, 360.0),
-    };
-    let map = centered.homography();
-    let corners = rectangle(size).map(|p| map.apply(p));
-    let place = |axis: usize, extent: f32, rng: &mut Rng| {
-        let low = corners
-            .iter()
-            .map(|c| c[axis])
-            .fold(f32::INFINITY, f32::min);
-        let high = corners
-            .iter()
-            .map(|c| c[axis])
-            .fold(f32::NEG_INFINITY, f32::max);
-        let (first, last) = (8.0 - low, extent - 8.0 - high);
-        if first < last {
-            rng.uniform(first, last)
-        } else {
-            extent / 2.0 - f32::midpoint(low, high)
-        }
-    };
-    let dx = place(0, view.width as f32, rng);
-    let dy = place(1, view.height as f32, rng);
-    Pose {
-        origin: [centered.origin[0] + dx, centered.origin[1] + dy],
-        ..centered
-    }
-}
-
 /// Corners of a rectangle about the origin.
-fn rectangle([width, height]: Point) -> [Point; 4] {
+pub(super) fn rectangle([width, height]: Point) -> [Point; 4] {
     [[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]]
         .map(|[x, y]: Point| [x * width / 2.0, y * height / 2.0])
 }
@@ -295,7 +170,7 @@ impl Canvas<'_> {
     }
 
     /// Draws a face with the labels that this camera sees.
-    fn face(
+    pub(super) fn face(
         &mut self,
         face: &Homography,
         look: &ParcelLook,
@@ -304,6 +179,10 @@ impl Canvas<'_> {
         rng: &mut Rng,
     ) -> Result<(), RenderError> {
         let renderer = self.renderer;
+        self.truth.parcels.push(TrueParcel {
+            size_mm: size,
+            quad: rectangle(size).map(|p| face.apply(p)),
+        });
         backdrop::face(
             &mut self.plane,
             face,
@@ -395,7 +274,9 @@ impl Canvas<'_> {
         }
     }
 
-    fn finish(mut self, light: Light, rng: &mut Rng) -> Picture {
+    /// Lens, light and sensor. `moment` is the frame's place in a burst: glare wanders with the
+    /// parcel and the noise is its own; zero for a frame that stands alone.
+    pub(super) fn finish(mut self, light: Light, moment: Moment, rng: &mut Rng) -> Picture {
         optics::lens(&mut self.plane, &self.degradation, rng);
         let targets: Vec<(Point, f32)> = self
             .truth
@@ -406,14 +287,16 @@ impl Canvas<'_> {
                 (middle, (c[0] - a[0]).hypot(c[1] - a[1]))
             })
             .collect();
+        let glare = optics::spots(&self.degradation, &targets, moment.glare_drift, rng);
+        let mut noise = Rng::new(rng.bits() ^ moment.noise);
         let textures = &self.renderer.textures;
         let frame = optics::sensor(
             &self.plane,
             &self.degradation,
             light,
-            &targets,
+            &glare,
             textures,
-            rng,
+            &mut noise,
         );
         Picture {
             frame,

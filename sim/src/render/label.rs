@@ -1,10 +1,13 @@
 //! A label as the printer makes it: bi-level, 203 dots per inch (8 dots per mm).
 
+mod design_a;
+mod design_b;
+
 use super::RenderError;
 use super::fonts::{Face, Fonts, Line};
 use super::raster::{Area, Bitmap};
 use super::rng::Rng;
-use super::scene::{LabelData, LabelSize, SymbolText};
+use super::scene::{Design, LabelData, LabelSize, SymbolText};
 use super::symbol::{self, SymbolKind};
 
 /// Dots per millimetre of the thermal printer.
@@ -50,56 +53,53 @@ pub(super) struct Label {
     pub lines: Vec<PrintedLine>,
 }
 
-/// Sizes of a layout in dots, from the top of the label to its bottom.
-struct Layout {
-    width: usize,
-    height: usize,
-    margin: usize,
-    head: [f32; 2],
-    address: [f32; 2],
-    matrix_top: usize,
-    linear_top: usize,
-    linear_height: usize,
-    human: f32,
+/// A matrix symbol, drawn and scaled for its place.
+struct Drawn {
+    bitmap: Bitmap,
+    /// Dots of paper per dot of the drawing.
+    scale: usize,
+    /// Size of a module on the paper, dots.
+    module_dots: f32,
 }
 
-impl Layout {
-    const fn of(size: LabelSize) -> Self {
-        match size {
-            LabelSize::Compact => Self {
-                width: 608,
-                height: 608,
-                margin: 14,
-                head: [32.0, 44.0],
-                address: [22.0, 26.0],
-                matrix_top: 206,
-                linear_top: 436,
-                linear_height: 100,
-                human: 28.0,
-            },
-            LabelSize::Small => Self {
-                width: 800,
-                height: 800,
-                margin: 24,
-                head: [44.0, 60.0],
-                address: [30.0, 36.0],
-                matrix_top: 330,
-                linear_top: 600,
-                linear_height: 110,
-                human: 34.0,
-            },
-            LabelSize::Large => Self {
-                width: 800,
-                height: 1_200,
-                margin: 24,
-                head: [44.0, 60.0],
-                address: [30.0, 36.0],
-                matrix_top: 330,
-                linear_top: 600,
-                linear_height: 150,
-                human: 34.0,
-            },
-        }
+impl Drawn {
+    /// Draws a symbol for a label `width` dots wide, at most `room` dots high.
+    fn of(symbol: &SymbolText, width: usize, room: usize) -> Result<Self, RenderError> {
+        let bitmap = symbol::draw(symbol.kind, &symbol.text)?;
+        let (bitmap, scale) = match symbol.kind {
+            SymbolKind::MaxiCode => (symbol::resized(&bitmap, MAXICODE_DOTS), 1),
+            SymbolKind::Pdf417 => {
+                let fits = (width - 70).checked_div(bitmap.width).unwrap_or(1);
+                (bitmap, fits.clamp(1, LINEAR_DOTS))
+            }
+            SymbolKind::Code128
+            | SymbolKind::Gs1128
+            | SymbolKind::Itf
+            | SymbolKind::QrCode
+            | SymbolKind::DataMatrix
+            | SymbolKind::Aztec => {
+                let fits = room.checked_div(bitmap.height).unwrap_or(1);
+                (bitmap, fits.clamp(1, MATRIX_DOTS))
+            }
+        };
+        let module_dots = if symbol.kind == SymbolKind::MaxiCode {
+            MAXICODE_DOTS as f32 / MAXICODE_COLUMNS
+        } else {
+            scale as f32
+        };
+        Ok(Self {
+            bitmap,
+            scale,
+            module_dots,
+        })
+    }
+
+    const fn width(&self) -> usize {
+        self.bitmap.width * self.scale
+    }
+
+    const fn height(&self) -> usize {
+        self.bitmap.height * self.scale
     }
 }
 
@@ -107,7 +107,8 @@ impl Layout {
 struct Printer<'a> {
     fonts: &'a Fonts,
     data: &'a LabelData,
-    layout: Layout,
+    width: usize,
+    height: usize,
     plain: Face,
     bold: Face,
     label: Label,
@@ -119,30 +120,45 @@ struct Printer<'a> {
 /// [`RenderError::Symbol`] when a content cannot be encoded in its symbol.
 pub(super) fn print(data: &LabelData, fonts: &Fonts) -> Result<Label, RenderError> {
     let mut rng = Rng::new(data.style);
-    let layout = Layout::of(data.size);
-    let (plain, bold) = rng.pick(&[
-        (Face::Liberation, Face::LiberationBold),
-        (Face::Dejavu, Face::DejavuBold),
-        (Face::Liberation, Face::NarrowBold),
-    ]);
-    let paper = Bitmap::blank(layout.width, layout.height);
-    let label = Label {
-        paper,
-        symbols: Vec::new(),
-        lines: Vec::new(),
+    let [width, height] = data
+        .size
+        .millimetres()
+        .map(|mm| (mm * DOTS_PER_MM) as usize);
+    let (plain, bold) = match data.design {
+        Design::A => rng.pick(&[
+            (Face::Liberation, Face::LiberationBold),
+            (Face::Dejavu, Face::DejavuBold),
+            (Face::Liberation, Face::NarrowBold),
+        ]),
+        Design::B => rng.pick(&[
+            (Face::Serif, Face::SerifBold),
+            (Face::Mono, Face::MonoBold),
+            (Face::Narrow, Face::DejavuSerifBold),
+            (Face::DejavuMono, Face::DejavuMonoBold),
+        ]),
     };
     let mut printer = Printer {
         fonts,
         data,
-        layout,
+        width,
+        height,
         plain,
         bold,
-        label,
+        label: Label {
+            paper: Bitmap::blank(width, height),
+            symbols: Vec::new(),
+            lines: Vec::new(),
+        },
     };
-    printer.head_and_address(&mut rng);
-    printer.matrices(&mut rng)?;
-    printer.linears(&mut rng)?;
-    printer.frame();
+    match (data.design, data.size) {
+        // Where there is room for one order only, the designs differ in their faces.
+        (Design::A, _) | (Design::B, LabelSize::Compact) => {
+            design_a::print(&mut printer, &mut rng)?;
+        }
+        (Design::B, LabelSize::Small | LabelSize::Large) => {
+            design_b::print(&mut printer, &mut rng)?;
+        }
+    }
     Ok(printer.label)
 }
 
@@ -156,106 +172,28 @@ impl Printer<'_> {
         area
     }
 
-    fn rule(&mut self, y: usize) {
-        let (x, width) = (8, self.layout.width - 16);
+    /// A line over the whole width.
+    fn rule(&mut self, y: usize, height: usize) {
+        let (x, width) = (8, self.width - 16);
         self.label.paper.fill(Area {
             x,
             y,
             width,
-            height: 3,
+            height,
         });
     }
 
-    fn head_and_address(&mut self, rng: &mut Rng) {
-        let data = self.data;
-        let Layout {
-            width,
-            margin,
-            head,
-            address,
-            matrix_top,
-            ..
-        } = self.layout;
-        let top = margin + head[1] as usize + 6;
-        let room = matrix_top.saturating_sub(top + 14) as f32;
-        let step = room / (2.0 * address[0] + 2.0 * address[1]);
-        let mut y = top as f32 + 8.0;
-        let x = margin + rng.below(12);
-        for (i, text) in data.address.iter().enumerate() {
-            let last = i + 2 >= data.address.len();
-            let (face, height) = if last {
-                (self.bold, address[1])
-            } else {
-                (self.plain, address[0])
-            };
-            self.text(x, y as usize, Line { text, face, height });
-            y += height * step;
-        }
-        self.rule(top);
-        let service = Line {
-            text: &data.service,
-            face: self.bold,
-            height: head[0],
+    /// Prints a drawn symbol with its top left dot at `x`, `y`.
+    fn stamp(&mut self, symbol: &SymbolText, drawn: &Drawn, x: usize, y: usize) {
+        let scale = (drawn.scale, drawn.scale);
+        self.label.paper.stamp(&drawn.bitmap, x, y, scale);
+        let area = Area {
+            x,
+            y,
+            width: drawn.width(),
+            height: drawn.height(),
         };
-        self.text(margin, margin + (head[1] - head[0]) as usize / 2, service);
-        let route = Line {
-            text: &data.route,
-            face: self.bold,
-            height: head[1],
-        };
-        let right = width.saturating_sub(margin + self.fonts.width(route).ceil() as usize);
-        self.text(right, margin / 2, route);
-        self.rule(matrix_top - 6);
-    }
-
-    fn matrices(&mut self, rng: &mut Rng) -> Result<(), RenderError> {
-        let Layout {
-            width,
-            margin,
-            matrix_top,
-            linear_top,
-            ..
-        } = self.layout;
-        let room = linear_top.saturating_sub(matrix_top + 14);
-        let mut x = margin + 12 + rng.below(16);
-        for symbol in &self.data.matrices {
-            let drawing = symbol::draw(symbol.kind, &symbol.text)?;
-            let (drawing, scale) = match symbol.kind {
-                SymbolKind::MaxiCode => (symbol::resized(&drawing, MAXICODE_DOTS), 1),
-                SymbolKind::Pdf417 => {
-                    let fits = (width - 70).checked_div(drawing.width).unwrap_or(1);
-                    (drawing, fits.clamp(1, LINEAR_DOTS))
-                }
-                SymbolKind::Code128
-                | SymbolKind::Gs1128
-                | SymbolKind::Itf
-                | SymbolKind::QrCode
-                | SymbolKind::DataMatrix
-                | SymbolKind::Aztec => {
-                    let fits = room.checked_div(drawing.height).unwrap_or(1);
-                    (drawing, fits.clamp(1, MATRIX_DOTS))
-                }
-            };
-            let size = (drawing.width * scale, drawing.height * scale);
-            let y = matrix_top + 6 + room.saturating_sub(size.1) / 2;
-            self.label.paper.stamp(&drawing, x, y, (scale, scale));
-            let module_dots = if symbol.kind == SymbolKind::MaxiCode {
-                MAXICODE_DOTS as f32 / MAXICODE_COLUMNS
-            } else {
-                scale as f32
-            };
-            let area = Area {
-                x,
-                y,
-                width: size.0,
-                height: size.1,
-            };
-            self.push_symbol(symbol, area, module_dots);
-            // The next symbol keeps to the right, with any gap above a quiet zone.
-            x = (x + size.0 + 40 + rng.below(60)).min(width.saturating_sub(margin + 160));
-        }
-        self.rule(linear_top - 8);
-        Ok(())
+        self.push_symbol(symbol, area, drawn.module_dots);
     }
 
     fn push_symbol(&mut self, symbol: &SymbolText, area: Area, module_dots: f32) {
@@ -266,67 +204,9 @@ impl Printer<'_> {
         });
     }
 
-    fn linears(&mut self, rng: &mut Rng) -> Result<(), RenderError> {
-        let Layout {
-            margin,
-            linear_top,
-            linear_height,
-            human,
-            ..
-        } = self.layout;
-        let mut y = linear_top + 4;
-        let shown = if self.data.size == LabelSize::Large {
-            2
-        } else {
-            1
-        };
-        for (i, symbol) in self.data.linears.iter().take(shown).enumerate() {
-            let height = match (i, symbol.kind) {
-                (0, _) => linear_height,
-                (_, SymbolKind::Itf) => 130,
-                _ => 140,
-            };
-            self.linear(symbol, y, height)?;
-            y += height + 6;
-            let line = Line {
-                text: &symbol.text,
-                face: self.plain,
-                height: human,
-            };
-            let x = self.middle(self.fonts.width(line));
-            self.text(x, y, line);
-            y += human as usize + 14;
-            if self.data.size == LabelSize::Large {
-                self.rule(y - 5);
-                y += 8;
-            }
-        }
-        if self.data.size == LabelSize::Large {
-            let weight = format!("Weight {}.{} kg  Pieces 1/1", rng.below(9), rng.below(10));
-            let sender = "From: Shenzhen Yunda Trading Co., Longgang District, CN";
-            for text in [
-                sender,
-                weight.as_str(),
-                "Undeliverable parcels: return to sender",
-            ] {
-                self.text(
-                    margin,
-                    y,
-                    Line {
-                        text,
-                        face: self.plain,
-                        height: 24.0,
-                    },
-                );
-                y += 32;
-            }
-        }
-        Ok(())
-    }
-
     fn linear(&mut self, symbol: &SymbolText, y: usize, height: usize) -> Result<(), RenderError> {
         let drawing = symbol::draw(symbol.kind, &symbol.text)?;
-        let room = self.layout.width - 60;
+        let room = self.width - 60;
         let wanted = if symbol.kind == SymbolKind::Itf {
             4
         } else {
@@ -353,12 +233,12 @@ impl Printer<'_> {
     }
 
     fn middle(&self, width: f32) -> usize {
-        ((self.layout.width as f32 - width).max(16.0) / 2.0) as usize
+        ((self.width as f32 - width).max(16.0) / 2.0) as usize
     }
 
-    fn frame(&mut self) {
-        let Layout { width, height, .. } = self.layout;
-        let thick = 3;
+    /// A line around the label.
+    fn frame(&mut self, thick: usize) {
+        let (width, height) = (self.width, self.height);
         for area in [
             Area {
                 x: 8,
@@ -368,7 +248,7 @@ impl Printer<'_> {
             },
             Area {
                 x: 8,
-                y: height - 11,
+                y: height - 8 - thick,
                 width: width - 16,
                 height: thick,
             },
@@ -379,7 +259,7 @@ impl Printer<'_> {
                 height: height - 16,
             },
             Area {
-                x: width - 11,
+                x: width - 8 - thick,
                 y: 8,
                 width: thick,
                 height: height - 16,
@@ -396,15 +276,28 @@ mod tests {
     use super::super::scene::Template;
     use super::*;
 
+    fn makes() -> impl Iterator<Item = (Template, Design)> {
+        Template::ALL
+            .into_iter()
+            .flat_map(|t| [(t, Design::A), (t, Design::B)])
+    }
+
+    fn data(template: Template, design: Design, size: LabelSize, seed: u64) -> LabelData {
+        let shipment = address::random_shipment(&mut Rng::new(seed));
+        LabelData {
+            design,
+            ..LabelData::new(&shipment, template, size, seed)
+        }
+    }
+
     /// Every symbol of every template and size reads from the clean print.
     #[test]
     fn prints_of_all_templates_and_sizes_read_back() {
         let fonts = Fonts::load().expect("fonts are installed");
-        for template in Template::ALL {
+        for (template, design) in makes() {
             for size in [LabelSize::Compact, LabelSize::Small, LabelSize::Large] {
                 for seed in 0..6 {
-                    let shipment = address::random_shipment(&mut Rng::new(seed));
-                    let data = LabelData::new(&shipment, template, size, seed);
+                    let data = data(template, design, size, seed);
                     let label = print(&data, &fonts).expect("a label");
                     let pixels: Vec<u8> = label.paper.dots.iter().map(|d| 255 - d).collect();
                     let view = zxingcpp::ImageView::from_slice(
@@ -425,7 +318,7 @@ mod tests {
                         if printed.symbol.kind != SymbolKind::MaxiCode {
                             assert!(
                                 texts.contains(&printed.symbol.text),
-                                "{template:?} {size:?} {seed}: {:?} not in {texts:?}",
+                                "{template:?} {design:?} {size:?} {seed}: {:?} not in {texts:?}",
                                 printed.symbol
                             );
                         }
@@ -438,23 +331,31 @@ mod tests {
     #[test]
     fn symbols_and_lines_do_not_overlap() {
         let fonts = Fonts::load().expect("fonts are installed");
-        for template in Template::ALL {
+        for (template, design) in makes() {
             for size in [LabelSize::Compact, LabelSize::Small, LabelSize::Large] {
-                let shipment = address::random_shipment(&mut Rng::new(9));
-                let data = LabelData::new(&shipment, template, size, 9);
-                let label = print(&data, &fonts).expect("a label");
-                let areas: Vec<Area> = label.symbols.iter().map(|s| s.area).collect();
-                for (i, a) in areas.iter().enumerate() {
-                    assert!(
-                        a.x + a.width <= label.paper.width,
-                        "{template:?} {size:?} {a:?}"
-                    );
-                    for b in &areas[i + 1..] {
-                        let apart = a.x + a.width <= b.x
-                            || b.x + b.width <= a.x
-                            || a.y + a.height <= b.y
-                            || b.y + b.height <= a.y;
-                        assert!(apart, "{template:?} {size:?}: {a:?} {b:?}");
+                for seed in 0..6 {
+                    let data = data(template, design, size, seed);
+                    let label = print(&data, &fonts).expect("a label");
+                    let areas: Vec<Area> = label.symbols.iter().map(|s| s.area).collect();
+                    for (i, a) in areas.iter().enumerate() {
+                        assert!(
+                            a.x + a.width <= label.paper.width,
+                            "{template:?} {size:?} {a:?}"
+                        );
+                        for b in &areas[i + 1..] {
+                            let apart = a.x + a.width <= b.x
+                                || b.x + b.width <= a.x
+                                || a.y + a.height <= b.y
+                                || b.y + b.height <= a.y;
+                            assert!(
+                                apart,
+                                "{template:?} {design:?} {size:?} {seed}: {a:?} {b:?}"
+                            );
+                        }
+                        assert!(
+                            a.y + a.height <= label.paper.height,
+                            "{template:?} {design:?} {a:?}"
+                        );
                     }
                 }
             }

@@ -47,6 +47,14 @@ pub enum Print {
     Arrows,
     /// A plain rectangle, width in mm.
     Patch(f32),
+    /// Bars of random widths that encode nothing: seed, how many, narrowest in mm.
+    Bars(u64, u8, f32),
+    /// Square modules at random that encode nothing: seed, how many on a side.
+    Modules(u64, u8),
+    /// Diagonal stripes as on warning tape, period in mm.
+    Hatch(f32),
+    /// A ruled table: rows and columns.
+    Table(u8, u8),
 }
 
 /// Words that cartons carry.
@@ -112,6 +120,115 @@ pub(super) fn bare(
     }
 }
 
+/// Words on parcels of design B.
+const OTHER_WORDS: [&str; 8] = [
+    "HEAVY 18KG",
+    "Nicht werfen",
+    "CARTON NO. 4/12",
+    "Attention! Verre",
+    "ETA 09:30 HUB 7",
+    "当心破碎",
+    "NET WT 3.25 KG  LOT 88121",
+    "Batterie Li-Ion UN3481",
+];
+
+/// What a frame without symbols shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Negative {
+    /// Stripes, bars and modules that look like symbols and are none.
+    Stripes,
+    /// Words, signs, tables and patches.
+    Prints,
+    /// A bare parcel.
+    Bare,
+}
+
+/// A parcel of design B: other wrappings, denser prints, patterns that look like symbols.
+pub(super) fn held_out(size: Point, labels: Vec<StuckLabel>, rng: &mut Rng) -> ParcelLook {
+    let wrapping = match rng.below(10) {
+        0..5 => Wrapping::Cardboard,
+        5..7 => Wrapping::WhiteBoard,
+        _ => Wrapping::PolyBag,
+    };
+    let mut look = bare(wrapping, size, labels, rng);
+    look.warnings = (0..rng.between(1, 6))
+        .map(|_| {
+            let print = if rng.chance(0.4) {
+                false_symbol(rng)
+            } else {
+                plain_print(rng)
+            };
+            placed(print, size, rng)
+        })
+        .collect();
+    look
+}
+
+/// A parcel without any symbol.
+pub(super) fn negative(kind: Negative, size: Point, rng: &mut Rng) -> ParcelLook {
+    let mut look = held_out(size, Vec::new(), rng);
+    let count = rng.between(4, 9);
+    look.warnings = match kind {
+        Negative::Bare => Vec::new(),
+        Negative::Stripes => (0..count)
+            .map(|_| placed(false_symbol(rng), size, rng))
+            .collect(),
+        Negative::Prints => (0..count)
+            .map(|_| placed(plain_print(rng), size, rng))
+            .collect(),
+    };
+    look
+}
+
+fn false_symbol(rng: &mut Rng) -> Print {
+    match rng.below(4) {
+        0 => Print::Stripes(rng.between(5, 30) as u8, rng.uniform(1.5, 12.0)),
+        1 => Print::Modules(rng.bits(), rng.between(10, 40) as u8),
+        2 => Print::Hatch(rng.uniform(3.0, 12.0)),
+        _ => Print::Bars(rng.bits(), rng.between(12, 60) as u8, rng.uniform(0.4, 1.6)),
+    }
+}
+
+fn plain_print(rng: &mut Rng) -> Print {
+    match rng.below(6) {
+        0..3 => Print::Words(rng.pick(&OTHER_WORDS).to_owned()),
+        3 => Print::Arrows,
+        4 => Print::Table(rng.between(2, 8) as u8, rng.between(2, 5) as u8),
+        _ => Print::Patch(rng.uniform(10.0, 60.0)),
+    }
+}
+
+fn placed(print: Print, size: Point, rng: &mut Rng) -> Warning {
+    let any = rng.chance(0.3);
+    Warning {
+        middle_mm: [
+            size[0] * rng.uniform(-0.45, 0.45),
+            size[1] * rng.uniform(-0.45, 0.45),
+        ],
+        rotation_deg: if any {
+            rng.uniform(0.0, 360.0)
+        } else {
+            rng.pick(&[0.0, 90.0, 180.0, 270.0]) + rng.normal() * 2.0
+        },
+        height_mm: match print {
+            Print::Words(_) => rng.uniform(4.0, 18.0),
+            Print::Patch(_) => rng.uniform(5.0, 30.0),
+            Print::Stripes(..)
+            | Print::Arrows
+            | Print::Bars(..)
+            | Print::Modules(..)
+            | Print::Hatch(_)
+            | Print::Table(..) => rng.uniform(12.0, 45.0),
+        },
+        grey: if matches!(print, Print::Patch(_)) {
+            rng.uniform(170.0, 230.0)
+        } else {
+            rng.uniform(20.0, 70.0)
+        },
+        print,
+    }
+}
+
 fn tape(size: Point, rng: &mut Rng) -> Tape {
     let across = rng.chance(0.35);
     let reach = if across { size[0] } else { size[1] };
@@ -144,7 +261,11 @@ fn warning(size: Point, carton: bool, rng: &mut Rng) -> Warning {
             Print::Words(_) => rng.uniform(7.0, 25.0),
             Print::Stripes(..) => 30.0,
             Print::Arrows => rng.uniform(25.0, 45.0),
-            Print::Patch(_) => rng.uniform(5.0, 30.0),
+            Print::Patch(_)
+            | Print::Bars(..)
+            | Print::Modules(..)
+            | Print::Hatch(_)
+            | Print::Table(..) => rng.uniform(5.0, 30.0),
         },
         grey: if patch {
             rng.uniform(170.0, 230.0)

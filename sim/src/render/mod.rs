@@ -28,8 +28,10 @@ mod frame;
 mod geometry;
 mod label;
 mod look;
+mod marks;
 mod optics;
 mod raster;
+mod reference;
 mod rng;
 mod scene;
 mod surface;
@@ -37,16 +39,17 @@ mod symbol;
 mod texture;
 mod warp;
 
-pub use degradation::{Degradation, MODULE_MM, Tier};
+pub use degradation::{Degradation, Factor, MODULE_MM, Tier};
 pub use frame::{Picture, Renderer, View};
 pub use geometry::Point;
 pub use look::{Print, Tape, Warning};
 pub use raster::Gray;
+pub use reference::{BURST, Series};
 pub use scene::{
-    LabelData, LabelSize, ParcelLook, PlacedParcel, Scene, Shipment, StuckLabel, SymbolText,
-    Template, TrueLabel, TrueLine, TrueSymbol, Truth, Wrapping,
+    Design, LabelData, LabelSize, ParcelLook, PlacedParcel, Scene, Shipment, StuckLabel,
+    SymbolText, Template, TrueLabel, TrueLine, TrueParcel, TrueSymbol, Truth, Wrapping,
 };
-pub use symbol::SymbolKind;
+pub use symbol::{SymbolKind, modules};
 
 /// Quality of the JPEG files that cameras deliver, 1 to 100.
 const JPEG_QUALITY: u8 = 88;

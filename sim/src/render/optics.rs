@@ -15,7 +15,7 @@ const GLARE_STEP: usize = 4;
 
 /// A bright spot: an elliptic Gaussian.
 #[derive(Clone, Copy, Debug)]
-struct Spot {
+pub(super) struct Spot {
     middle: Point,
     /// Quadratic form: x², xy, y².
     form: [f32; 3],
@@ -105,18 +105,16 @@ fn apply_taps(plane: &mut Plane, taps: &[(i32, i32, f32)]) {
     }
 }
 
-/// Adds light, glare and noise, and turns brightness into grey levels. `targets` are the places
-/// and sizes that glare seeks: the symbols' middles and diagonals in pixels.
+/// Adds light, glare and noise, and turns brightness into grey levels.
 pub(super) fn sensor(
     plane: &Plane,
     degradation: &Degradation,
     light: Light,
-    targets: &[(Point, f32)],
+    glare: &[Spot],
     textures: &Textures,
     rng: &mut Rng,
 ) -> Gray {
     let (width, height) = (plane.width, plane.height);
-    let glare = spots(degradation, targets, rng);
     let (sin, cos) = light.direction_deg.to_radians().sin_cos();
     let slope = light.change * 2.0 / width as f32;
     let dark = degradation.noise * degradation.noise;
@@ -131,7 +129,7 @@ pub(super) fn sensor(
         .chunks_exact(width)
         .zip(pixels.chunks_exact_mut(width));
     for (y, (values, row)) in rows.enumerate() {
-        shine_row(&glare, y, &mut shine);
+        shine_row(glare, y, &mut shine);
         let base = 1.0 + slope * sin * (y as f32 - height as f32 / 2.0);
         let deviates = textures.deviates(rng, width);
         let inputs = values.iter().zip(deviates).zip(shine.iter().zip(&ramp));
@@ -148,7 +146,14 @@ pub(super) fn sensor(
     }
 }
 
-fn spots(degradation: &Degradation, targets: &[(Point, f32)], rng: &mut Rng) -> Vec<Spot> {
+/// The glare of a frame. `targets` are the places and sizes that it seeks: the symbols' middles and
+/// diagonals in pixels; `drift` moves each spot along the frame, in its radii.
+pub(super) fn spots(
+    degradation: &Degradation,
+    targets: &[(Point, f32)],
+    drift: f32,
+    rng: &mut Rng,
+) -> Vec<Spot> {
     let count = match degradation.glare {
         g if g <= 0.0 || targets.is_empty() => 0,
         g if g > 0.9 => 3,
@@ -165,6 +170,7 @@ fn spots(degradation: &Degradation, targets: &[(Point, f32)], rng: &mut Rng) -> 
                 aim[1] + rng.uniform(-off, off),
             ];
             let radius = rng.uniform(8.0, 30.0) * px_per_mm;
+            let middle = [middle[0] + drift * radius, middle[1]];
             let other = radius * rng.uniform(0.4, 2.5);
             let (sin, cos) = rng.uniform(0.0, std::f32::consts::PI).sin_cos();
             let (a, b) = (1.0 / (radius * radius), 1.0 / (other * other));

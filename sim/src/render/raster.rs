@@ -46,6 +46,21 @@ impl Bitmap {
         }
     }
 
+    /// Turns ink into paper and paper into ink in a rectangle, clipped to the paper.
+    pub(super) fn invert(&mut self, area: Area) {
+        let right = (area.x + area.width).min(self.width);
+        for y in area.y..(area.y + area.height).min(self.height) {
+            for dot in self
+                .dots
+                .iter_mut()
+                .take(y * self.width + right)
+                .skip(y * self.width + area.x)
+            {
+                *dot = 255 - *dot;
+            }
+        }
+    }
+
     /// Prints `other` enlarged by whole factors with its top left dot at `x`, `y`.
     pub(super) fn stamp(&mut self, other: &Self, x: usize, y: usize, scale: (usize, usize)) {
         for row in 0..other.height {

@@ -45,6 +45,29 @@ impl Template {
     pub const ALL: [Self; 5] = [Self::Core, Self::Pdf, Self::Maxi, Self::Aztec, Self::Itf];
 }
 
+/// The make of labels and parcels: faces, layouts, backgrounds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Design {
+    /// What the reader was tuned on, and what the simulated line carries.
+    #[default]
+    A,
+    /// Held out: nothing may be tuned on it, so that what is measured on it holds elsewhere.
+    B,
+}
+
+impl std::str::FromStr for Design {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "a" | "A" => Ok(Self::A),
+            "b" | "B" => Ok(Self::B),
+            _ => Err(format!("unknown design {text:?}; one of a, b")),
+        }
+    }
+}
+
 /// Format of a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -100,7 +123,10 @@ pub struct LabelData {
     pub matrices: Vec<SymbolText>,
     /// Linear symbols from the top; a small label shows the first only.
     pub linears: Vec<SymbolText>,
-    /// Chooses fonts and small shifts of the layout.
+    /// Faces and layout.
+    #[serde(default)]
+    pub design: Design,
+    /// Chooses among the faces and small shifts of the layout.
     pub style: u64,
 }
 
@@ -139,6 +165,7 @@ impl LabelData {
             size,
             matrices: matrices(shipment, template, &mut rng),
             linears,
+            design: Design::A,
             style: rng.bits(),
             sscc,
         }
@@ -348,9 +375,21 @@ pub struct TrueLabel {
     pub lines: Vec<TrueLine>,
 }
 
+/// What is true about one parcel's upper face.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrueParcel {
+    /// Length and width of the face, mm.
+    pub size_mm: Point,
+    /// Corners of the face in the frame, pixels; they may lie outside of it.
+    pub quad: [Point; 4],
+}
+
 /// What is true about a frame: never shown to a reader.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Truth {
+    /// The parcels, in the order in which they were drawn.
+    #[serde(default)]
+    pub parcels: Vec<TrueParcel>,
     /// The labels, in the order in which they were drawn.
     pub labels: Vec<TrueLabel>,
 }

@@ -110,6 +110,18 @@ pub(super) fn draw(kind: SymbolKind, text: &str) -> Result<Bitmap, RenderError> 
     })
 }
 
+/// The modules of a matrix symbol without quiet zone, row by row; true is dark.
+///
+/// # Errors
+/// [`RenderError::Symbol`] when the text cannot be encoded.
+pub fn modules(kind: SymbolKind, text: &str) -> Result<Vec<Vec<bool>>, RenderError> {
+    let drawing = draw(kind, text)?;
+    let rows = drawing.dots.chunks_exact(drawing.width.max(1));
+    Ok(rows
+        .map(|row| row.iter().map(|&dot| dot != 0).collect())
+        .collect())
+}
+
 /// Brings a drawing to `width` dots, nearest dot.
 pub(super) fn resized(drawing: &Bitmap, width: usize) -> Bitmap {
     let height = (drawing.height * width)

@@ -1,4 +1,4 @@
-//! The plant in real time: the field node behind Modbus TCP, its pins wired to the physics, and
+//! The plant in real time: the field node behind Modbus TCP or MQTT, its pins wired to the physics, and
 //! the cameras behind HTTP. A controller connects to it as to hardware.
 //!
 //! The belt stands until a controller has armed the node: then, after a moment, the simulated
@@ -11,18 +11,18 @@ use std::time::Duration;
 
 use sortline_core::topology::{ChuteKind, LineConfig};
 use sortline_core::{CameraId, ChuteId, Ticks, TriggerId};
-use sortline_logic::{Node, TriggerPulse};
-use sortline_node::Field;
+use sortline_logic::TriggerPulse;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+use super::apart;
+pub use super::apart::Wires;
 use super::cameras::{CameraError, CameraFault, Cameras, Options as CameraOptions, serve_cameras};
 use super::identity::Identities;
 pub use super::truth::{End, Truth};
-use crate::plant::{
-    Breach, Driven, Fate, Fault, Parcel, Plant, PlantConfig, Rng, drive, node_limits,
-};
+use super::ways::{Ways, plant_on};
+use crate::plant::{Breach, Driven, Fate, Fault, Parcel, Plant, PlantConfig, Rng};
 use crate::render::{ParcelLook, PlacedParcel, Scene, Shipment, Tier, View};
 
 /// Time from the first arming of the node until the belt is started, microseconds: cameras and
@@ -148,27 +148,37 @@ impl PlantHandle {
 /// [`PlantError::Listen`] when an address is taken or not allowed, [`PlantError::Cameras`] when
 /// the renderer cannot start.
 pub async fn plant(options: Options) -> Result<PlantHandle, PlantError> {
-    let listener = listen(options.modbus, "Modbus TCP").await?;
-    let address = options.modbus;
-    let local = |source| PlantError::Listen {
-        address,
-        what: "Modbus TCP",
-        source,
-    };
-    let modbus = listener.local_addr().map_err(local)?;
+    plant_on(options, Ways::default()).await
+}
+
+/// Starts the plant around a node that is not simulated here and serves Modbus by itself at
+/// `options.modbus`: `wires` connects its pins.
+///
+/// # Errors
+/// As [`plant`].
+pub async fn plant_around(
+    options: Options,
+    wires: impl Wires + Send + 'static,
+) -> Result<PlantHandle, PlantError> {
+    let modbus = options.modbus;
+    begin(options, modbus, |field, stopped| {
+        apart::wire(field, wires, stopped)
+    })
+    .await
+}
+
+/// Starts cameras and plant; `node` runs the field until it is stopped, in a thread of its own.
+pub(super) async fn begin(
+    options: Options,
+    modbus: SocketAddr,
+    node: impl FnOnce(PlantField, oneshot::Receiver<()>) -> std::io::Result<PlantField> + Send + 'static,
+) -> Result<PlantHandle, PlantError> {
     let (scene_sender, scenes) = mpsc::channel(SCENES_MAX);
     let (tell, truth) = watch::channel(Truth::default());
     let (cameras, teller) = serve_eyes(&options, scenes, truth.clone()).await?;
-    // A controller recognizes a restarted node by its epoch: another process has another one.
-    let epoch = Rng::new(std::process::id().into(), options.seed).below(1 << 16);
-    let node = Node::new(
-        node_limits(&options.line),
-        u16::try_from(epoch).unwrap_or(1),
-    );
     let field = PlantField::new(options, scene_sender, tell);
     let (stop, stopped) = oneshot::channel::<()>();
-    let listener = listener.into_std().map_err(local)?;
-    let node = tokio::task::spawn_blocking(move || apart(listener, node, field, stopped));
+    let node = tokio::task::spawn_blocking(move || node(field, stopped));
     Ok(PlantHandle {
         modbus,
         cameras,
@@ -179,32 +189,10 @@ pub async fn plant(options: Options) -> Result<PlantHandle, PlantError> {
     })
 }
 
-/// Runs the node in a thread and a runtime of its own: a real node has its own processor, and
-/// drawing frames must not make its watchdog trip.
-fn apart(
-    listener: std::net::TcpListener,
-    node: Node,
-    field: PlantField,
-    stopped: oneshot::Receiver<()>,
-) -> std::io::Result<PlantField> {
-    // Only a privileged process may step forward; without it the node competes like any other.
-    if let Err(error) = rustix::process::nice(-10) {
-        tracing::debug!(%error, "the thread keeps its priority");
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async move {
-        let listener = TcpListener::from_std(listener)?;
-        sortline_node::serve(listener, node, field, async move {
-            // Told to stop, or forgotten: both end the node.
-            drop(stopped.await);
-        })
-        .await
-    })
-}
-
-async fn listen(address: SocketAddr, what: &'static str) -> Result<TcpListener, PlantError> {
+pub(super) async fn listen(
+    address: SocketAddr,
+    what: &'static str,
+) -> Result<TcpListener, PlantError> {
     let listener = TcpListener::bind(address).await;
     listener.map_err(|source| PlantError::Listen {
         address,
@@ -314,16 +302,11 @@ impl PlantField {
     }
 
     /// Starts the belt some time after a controller has armed the node.
-    fn start_when_armed(&mut self, node: &Node, now_us: u64) {
+    fn start_when_armed(&mut self, is_armed: bool, now_us: u64) {
         if self.started_us.is_some() {
             return;
         }
-        if !node
-            .status()
-            .health
-            .flags
-            .has(sortline_regmap::Flags::ARMED)
-        {
+        if !is_armed {
             self.armed_us = None;
             return;
         }
@@ -404,7 +387,9 @@ impl PlantField {
         }
         for breach in self.plant.take_breaches() {
             let what = match breach {
-                Breach::Struck { diverter, serial } => {
+                Breach::Struck {
+                    diverter, serial, ..
+                } => {
                     format!("diverter {diverter} moved against parcel {serial}")
                 }
                 Breach::BothOut { diverter } => format!("diverter {diverter} and its opposite out"),
@@ -450,16 +435,22 @@ impl PlantField {
     }
 }
 
-impl Field for PlantField {
-    fn advance(&mut self, node: &mut Node, now_us: u64) {
-        self.start_when_armed(node, now_us);
+impl PlantField {
+    /// Brings everything to `now_us`; `drive` runs plant and node together until then.
+    pub(super) fn step(
+        &mut self,
+        now_us: u64,
+        is_armed: bool,
+        drive: impl FnOnce(&mut Plant, &mut dyn FnMut(&Plant, u64, Driven)),
+    ) {
+        self.start_when_armed(is_armed, now_us);
         let Self {
             plant,
             pulses,
             cameras,
             ..
         } = self;
-        drive(plant, node, now_us, &mut |plant, _, driven| {
+        drive(plant, &mut |plant, _, driven| {
             if let Driven::Trigger(pulse) = driven
                 && let Some(position) = cameras.get(&pulse.camera)
             {

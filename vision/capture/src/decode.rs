@@ -1,15 +1,12 @@
-//! Symbols of a picture: the zxing-cpp library on whole views of the frame, in rungs.
-//!
-//! The library reads lines of pixels along rows and columns, so a linear symbol turned by more than
-//! about 15° is invisible to it. When the frame as it is shows no parcel identifier and time is
-//! left, the frame is read again turned by 30° and 60°, and small pictures twice as large.
+//! The zxing-cpp library: readers for profiles, crops and whole frames, and what is believed of
+//! their answers.
 
 use std::fmt;
-use std::time::Duration;
 
 use sortline_read::{Corners, Symbol, SymbolFormat, bounded, plausible};
 use zxingcpp::{
-    BarcodeFormat, BarcodeReader, ContentType, EanAddOnSymbol, ImageFormat, ImageView, TextMode,
+    BarcodeFormat, BarcodeReader, Binarizer, ContentType, EanAddOnSymbol, ImageFormat, ImageView,
+    TextMode,
 };
 
 use crate::geometry::{self, View};
@@ -25,80 +22,111 @@ const SYMBOLS_MAX: i32 = 64;
 /// short: stripes and torn symbols agree in few.
 const LINES_CERTAIN: i32 = 16;
 
+/// Fewest lines of a symbol of which a part might be valid as well.
+const LINES_WHOLE: i32 = 10;
+
+/// Greatest lean of a symbol of which a part might be valid as well, about 8°.
+const LEAN_MAX: f64 = 0.14;
+
 /// Two symbols with equal text whose middles are nearer than this share of a side are the same.
 const SAME_SIDE: i32 = 2;
 
-/// Reads symbols; belongs to one thread.
-pub(crate) struct Decoder {
-    /// All formats of the contract, with the library's default of trying harder.
-    reader: BarcodeReader,
+const LINEAR: [BarcodeFormat; 7] = [
+    BarcodeFormat::Code128,
+    BarcodeFormat::Code39,
+    BarcodeFormat::Code93,
+    BarcodeFormat::Codabar,
+    BarcodeFormat::ITF,
+    BarcodeFormat::EANUPC,
+    BarcodeFormat::DataBar,
+];
+
+const MATRIX: [BarcodeFormat; 4] = [
+    BarcodeFormat::QRCode,
+    BarcodeFormat::DataMatrix,
+    BarcodeFormat::PDF417,
+    BarcodeFormat::Aztec,
+];
+
+/// A reader that does nothing dear.
+fn plain() -> BarcodeReader {
+    BarcodeReader::new()
+        .max_number_of_symbols(SYMBOLS_MAX)
+        .ean_add_on_symbol(EanAddOnSymbol::Ignore)
+        .text_mode(TextMode::Plain)
+        .try_invert(false)
+        .try_downscale(false)
+        .try_rotate(false)
 }
 
-impl fmt::Debug for Decoder {
+/// Reads linear symbols from levelled profiles: middle grey is the border of dark and bright.
+pub(crate) fn profile_reader() -> BarcodeReader {
+    // Without trying harder only the first likely start of a row is looked at.
+    plain()
+        .binarizer(Binarizer::FixedThreshold)
+        .min_line_count(1)
+        .formats(LINEAR)
+}
+
+/// Reads two-dimensional symbols from turned crops.
+pub(crate) fn matrix_reader() -> BarcodeReader {
+    plain().try_rotate(true).formats(MATRIX)
+}
+
+/// Reads the rows of a PDF417 that lie or stand upright.
+pub(crate) fn stacked_reader() -> BarcodeReader {
+    plain().try_rotate(true).formats([BarcodeFormat::PDF417])
+}
+
+/// Reads a clean, upright `MaxiCode`.
+pub(crate) fn maxicode_reader() -> BarcodeReader {
+    plain()
+        .is_pure(true)
+        .binarizer(Binarizer::FixedThreshold)
+        .formats([BarcodeFormat::MaxiCode])
+}
+
+/// Reads a frame as a whole, trying hard.
+pub(crate) struct Whole(BarcodeReader);
+
+impl fmt::Debug for Whole {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Decoder").finish_non_exhaustive()
+        f.debug_tuple("Whole").finish()
     }
 }
 
-impl Decoder {
+impl Whole {
     pub(crate) fn new() -> Self {
-        let all = [
-            BarcodeFormat::Code128,
-            BarcodeFormat::Code39,
-            BarcodeFormat::Code93,
-            BarcodeFormat::Codabar,
-            BarcodeFormat::ITF,
-            BarcodeFormat::EANUPC,
-            BarcodeFormat::DataBar,
-            BarcodeFormat::QRCode,
-            BarcodeFormat::DataMatrix,
-            BarcodeFormat::PDF417,
-            BarcodeFormat::Aztec,
-            BarcodeFormat::MaxiCode,
-        ];
-        let reader = BarcodeReader::new()
-            .max_number_of_symbols(SYMBOLS_MAX)
-            .ean_add_on_symbol(EanAddOnSymbol::Ignore)
-            .text_mode(TextMode::Plain)
-            .formats(all);
-        Self { reader }
+        let mut all = LINEAR.to_vec();
+        all.extend(MATRIX);
+        all.push(BarcodeFormat::MaxiCode);
+        let reader = plain()
+            .try_rotate(true)
+            .try_invert(true)
+            .try_downscale(true);
+        Self(reader.formats(all))
     }
 
-    /// Symbols of the frame. `enough` says after each rung whether more is wanted; `left` how much
-    /// time there is. The second value tells whether rungs were left out for want of time.
-    pub(crate) fn symbols(
-        &self,
-        frame: &Grey,
-        left: &dyn Fn() -> Duration,
-        enough: &dyn Fn(&[Symbol]) -> bool,
-    ) -> Result<(Vec<Symbol>, bool), CaptureError> {
-        let mut symbols = Vec::new();
-        if left().is_zero() {
-            return Ok((symbols, true));
+    /// Symbols of the frame, scaled down to `most` pixels; of a small one also twice as large.
+    pub(crate) fn read(&self, grey: &Grey, most: usize) -> Result<Vec<Symbol>, CaptureError> {
+        if grey.data().len() > most {
+            return self.view(&geometry::scaled(grey, geometry::shrinking(grey, most))?);
         }
-        merge(&mut symbols, read(&self.reader, frame)?);
-        let small = geometry::longest(frame) < SMALL;
-        let scale = if small { 2.0 } else { 1.0 };
-        let rungs = [(0.0, small), (30.0, true), (60.0, true)];
-        for (degrees, _) in rungs.into_iter().filter(|(_, wanted)| *wanted) {
-            if enough(&symbols) {
-                break;
-            }
-            if left().is_zero() {
-                return Ok((symbols, true));
-            }
-            let view = if degrees == 0.0 {
-                geometry::scaled(frame, scale)?
-            } else {
-                geometry::turned(frame, degrees, scale)?
-            };
-            merge(&mut symbols, self.again(&view)?);
+        let found = symbols(&self.0, grey.data(), grey.width(), grey.height())?;
+        if !found.is_empty() || geometry::longest(grey) >= SMALL {
+            return Ok(found);
         }
-        Ok((symbols, false))
+        self.view(&geometry::scaled(grey, 2.0)?)
     }
 
-    fn again(&self, view: &View) -> Result<Vec<Symbol>, CaptureError> {
-        let mut found = read(&self.reader, &view.grey)?;
+    /// Symbols of the frame turned by an angle in degrees, counterclockwise.
+    pub(crate) fn turned(&self, grey: &Grey, degrees: f32) -> Result<Vec<Symbol>, CaptureError> {
+        self.view(&geometry::turned(grey, f64::from(degrees), 1.0)?)
+    }
+
+    fn view(&self, view: &View) -> Result<Vec<Symbol>, CaptureError> {
+        let (width, height) = (view.grey.width(), view.grey.height());
+        let mut found = symbols(&self.0, view.grey.data(), width, height)?;
         for symbol in &mut found {
             symbol.corners = view.corners(symbol.corners);
         }
@@ -106,16 +134,60 @@ impl Decoder {
     }
 }
 
-/// One call of the library; only valid, plausible symbols of the contract's formats.
-fn read(reader: &BarcodeReader, grey: &Grey) -> Result<Vec<Symbol>, CaptureError> {
+/// Valid, plausible symbols of a picture.
+pub(crate) fn symbols(
+    reader: &BarcodeReader,
+    pixels: &[u8],
+    width: u32,
+    height: u32,
+) -> Result<Vec<Symbol>, CaptureError> {
+    let found = symbols_with_lines(reader, pixels, width, height)?;
+    let believed = |(symbol, lines): (Symbol, i32)| {
+        let certain = lines >= LINES_CERTAIN && !symbol.text.is_empty();
+        let whole = lines >= LINES_WHOLE && lean(&symbol.corners) < LEAN_MAX;
+        let upright = whole || !may_be_cut(symbol.format);
+        (upright && (certain || plausible(&symbol))).then_some(symbol)
+    };
+    Ok(found.into_iter().filter_map(believed).collect())
+}
+
+/// Whether a part of a symbol of this format is a valid symbol.
+fn may_be_cut(format: SymbolFormat) -> bool {
+    [
+        SymbolFormat::Itf,
+        SymbolFormat::Code39,
+        SymbolFormat::Codabar,
+    ]
+    .contains(&format)
+}
+
+/// How far the bars lean, as a share of their height: rows of pixels leave leaning bars before the
+/// symbol ends.
+fn lean(&[top_left, top_right, _, bottom_left]: &Corners) -> f64 {
+    let vector = |from: [i32; 2], to: [i32; 2]| {
+        [0, 1]
+            .map(|i| f64::from(to.get(i).copied().unwrap_or(0) - from.get(i).copied().unwrap_or(0)))
+    };
+    let ([ax, ay], [bx, by]) = (vector(top_left, top_right), vector(top_left, bottom_left));
+    let (dot, cross) = (ax * bx + ay * by, ax * by - ay * bx);
+    dot.abs() / cross.abs().max(1.0)
+}
+
+/// Valid symbols of the contract's formats, with the number of lines in which linear ones were read.
+pub(crate) fn symbols_with_lines(
+    reader: &BarcodeReader,
+    pixels: &[u8],
+    width: u32,
+    height: u32,
+) -> Result<Vec<(Symbol, i32)>, CaptureError> {
     let undecodable = |error: zxingcpp::Error| CaptureError::Undecodable(error.to_string());
-    let view = ImageView::from_slice(grey.data(), grey.width(), grey.height(), ImageFormat::Lum)
-        .map_err(undecodable)?;
+    let view =
+        ImageView::from_slice(pixels, width, height, ImageFormat::Lum).map_err(undecodable)?;
     let found = reader.from(view).map_err(undecodable)?;
     Ok(found.iter().filter_map(symbol).collect())
 }
 
-fn symbol(barcode: &zxingcpp::Barcode) -> Option<Symbol> {
+fn symbol(barcode: &zxingcpp::Barcode) -> Option<(Symbol, i32)> {
     if !barcode.is_valid() {
         return None;
     }
@@ -129,8 +201,7 @@ fn symbol(barcode: &zxingcpp::Barcode) -> Option<Symbol> {
         gs1: barcode.content_type() == ContentType::GS1,
         corners,
     };
-    let certain = lines >= LINES_CERTAIN && !symbol.text.is_empty();
-    (certain || plausible(&symbol)).then_some(symbol)
+    Some((symbol, lines))
 }
 
 /// The content. The library hands text over with a terminating zero, and none where it knows no
@@ -196,7 +267,7 @@ fn format(barcode: &zxingcpp::Barcode) -> Option<SymbolFormat> {
 
 /// Adds the symbols not yet known: another text, or the same text in another place. Of two texts in
 /// one place of which one is a part of the other, the shorter was cut off.
-fn merge(known: &mut Vec<Symbol>, found: Vec<Symbol>) {
+pub(crate) fn merge(known: &mut Vec<Symbol>, found: Vec<Symbol>) {
     for symbol in found {
         let same_place =
             |other: &Symbol| other.format == symbol.format && near(&other.corners, &symbol.corners);

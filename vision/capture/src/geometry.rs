@@ -7,11 +7,15 @@
     reason = "pixel coordinates: at most 2^27, far inside both types"
 )]
 
+mod parcels;
+
 use opencv::core::{self, Mat, MatTraitConst, MatTraitConstManual, Scalar, Size};
 use opencv::{boxed_ref::BoxedRef, imgproc};
 use sortline_read::{Corners, Symbol};
 
 use crate::{CaptureError, Grey};
+
+pub use parcels::parcels;
 
 /// A picture made from a frame, and the way back.
 #[derive(Debug)]
@@ -30,49 +34,6 @@ impl View {
             self.back
                 .map(|row| (row[0] * at[0] + row[1] * at[1] + row[2]).round() as i32)
         })
-    }
-}
-
-impl View {
-    /// The view's pixels with the symbols, whose corners are those of the frame, painted white.
-    pub(crate) fn masked(&self, symbols: &[Symbol]) -> Vec<u8> {
-        let mut pixels = self.grey.data().to_vec();
-        let width = self.grey.width() as usize;
-        for symbol in symbols {
-            let corners = symbol.corners.map(|corner| self.forward(corner));
-            let span = |axis: usize, side: u32| {
-                let values = || {
-                    corners
-                        .iter()
-                        .filter_map(|corner| corner.get(axis).copied())
-                };
-                let low = values()
-                    .fold(f64::MAX, f64::min)
-                    .clamp(0.0, f64::from(side));
-                let high = values().fold(0.0, f64::max).clamp(low, f64::from(side));
-                low as usize..high as usize
-            };
-            let columns = span(0, self.grey.width());
-            for row in span(1, self.grey.height()) {
-                let row = row * width;
-                if let Some(part) = pixels.get_mut(row + columns.start..row + columns.end) {
-                    part.fill(255);
-                }
-            }
-        }
-        pixels
-    }
-
-    /// Where a point of the frame lies in the view.
-    fn forward(&self, point: [i32; 2]) -> [f64; 2] {
-        let [first, second] = self.back;
-        let dx = f64::from(point[0]) - first[2];
-        let dy = f64::from(point[1]) - second[2];
-        let determinant = first[0] * second[1] - first[1] * second[0];
-        [
-            (second[1] * dx - first[1] * dy) / determinant,
-            (first[0] * dy - second[0] * dx) / determinant,
-        ]
     }
 }
 
@@ -182,12 +143,6 @@ pub(crate) fn grey_of(mat: &Mat) -> Result<Grey, CaptureError> {
         .ok_or_else(|| CaptureError::Undecodable("an empty picture".to_owned()))
 }
 
-/// Corners of an upright rectangle.
-pub(crate) fn rectangle(left: i32, top: i32, width: i32, height: i32) -> Corners {
-    let (right, bottom) = (left.saturating_add(width), top.saturating_add(height));
-    [[left, top], [right, top], [right, bottom], [left, bottom]]
-}
-
 /// Rounds milliseconds to microseconds, as they are printed.
 pub(crate) fn round_ms(duration: std::time::Duration) -> f64 {
     duration.as_micros() as f64 / 1000.0
@@ -196,6 +151,11 @@ pub(crate) fn round_ms(duration: std::time::Duration) -> f64 {
 /// The whole part of a number that is not negative.
 pub(crate) fn whole(number: f64) -> u64 {
     number as u64
+}
+
+/// Factor that brings a picture down to so many pixels.
+pub(crate) fn shrinking(grey: &Grey, pixels: usize) -> f64 {
+    (pixels as f64 / grey.data().len() as f64).sqrt()
 }
 
 /// Longest side of a picture, pixels.

@@ -4,10 +4,12 @@
 //! [`sortline_read::FrameResult`] of each, within a budget of time. Without feature `opencv` the
 //! types are the same, and opening anything is [`CaptureError::NotBuilt`].
 
+mod effort;
 mod error;
 mod frame;
 mod header;
 mod multipart;
+mod quality;
 
 #[cfg(feature = "opencv")]
 mod decode;
@@ -18,9 +20,14 @@ mod http;
 #[cfg(feature = "opencv")]
 mod image;
 #[cfg(feature = "opencv")]
+mod ladder;
+#[cfg(feature = "opencv")]
+mod peer;
+#[cfg(feature = "opencv")]
 mod reader;
 #[cfg(feature = "opencv")]
 mod source;
+mod stats;
 #[cfg(feature = "opencv")]
 mod text;
 #[cfg(not(feature = "opencv"))]
@@ -28,22 +35,29 @@ mod without;
 
 use std::time::Duration;
 
-use sortline_read::Country;
+use sortline_read::{Country, TEXT_CONFIDENCE_MIN};
 
+pub use effort::{Effort, Knob};
 pub use error::CaptureError;
 pub use frame::{Frame, Grey};
+#[cfg(feature = "opencv")]
+pub use geometry::parcels;
 pub use header::{Header, Kind, header};
 #[cfg(feature = "opencv")]
 pub use image::decode;
 pub use multipart::{PART_MAX, Parser, Part, PartError};
+#[cfg(feature = "opencv")]
+pub use peer::{Peer, PeerRead, turned};
+pub use quality::quality;
 #[cfg(feature = "opencv")]
 pub use reader::Reader;
 #[cfg(feature = "opencv")]
 pub(crate) use source::Deadline;
 #[cfg(feature = "opencv")]
 pub use source::{Missed, Source};
+pub use stats::{Rung, RungStats};
 #[cfg(not(feature = "opencv"))]
-pub use without::{Missed, Reader, Source, decode};
+pub use without::{Missed, Peer, PeerRead, Reader, Source, decode, parcels, turned};
 
 /// Most pixels of a picture that is read: 100 megapixels, five times the largest line camera.
 pub const PIXELS_MAX: u64 = 100_000_000;
@@ -52,17 +66,22 @@ pub const PIXELS_MAX: u64 = 100_000_000;
 pub const FILE_MAX: u64 = 256 << 20;
 
 /// How a [`Reader`] reads.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     /// Time for one frame; `None` tries everything. The budget is looked at between steps, so a
     /// frame takes at most the budget and one step more.
     pub budget: Option<Duration>,
     /// Whether printed text is read.
     pub text: bool,
-    /// Languages of the printed text, as Tesseract names them, joined by `+`.
+    /// Languages of the printed text, as Tesseract names them, joined by `+`, most frequent first; a
+    /// line is tried in the next one when it is not made out in those before.
     pub languages: String,
+    /// Least confidence from which printed text alone says where a parcel goes, 0 to 1.
+    pub text_confidence_min: f32,
     /// Country of a postcode that stands alone.
     pub country: Option<Country>,
+    /// How far the ladder climbs for what is still unread.
+    pub effort: Effort,
 }
 
 impl Default for Options {
@@ -70,8 +89,10 @@ impl Default for Options {
         Self {
             budget: None,
             text: true,
-            languages: "eng".to_owned(),
+            languages: "eng+chi_sim".to_owned(),
+            text_confidence_min: TEXT_CONFIDENCE_MIN,
             country: None,
+            effort: Effort::default(),
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use sortline_read::{Evidence, FrameResult, Identifier, NoRead, Policy, fuse};
+use sortline_read::{Evidence, FrameResult, NoRead, Policy, fuse};
 
-use crate::decode::Decoder;
 use crate::geometry::round_ms;
+use crate::ladder::{Climbed, Ladder};
+use crate::stats::RungStats;
 use crate::text::Recognizer;
 use crate::{CaptureError, Clock, Frame, Options};
 
@@ -14,7 +15,7 @@ use crate::{CaptureError, Clock, Frame, Options};
 pub struct Reader {
     options: Options,
     clock: Clock,
-    decoder: Decoder,
+    ladder: Ladder,
     recognizer: Recognizer,
 }
 
@@ -27,12 +28,18 @@ impl Reader {
         // Measured per thread, and several readers share the processor: no threads inside.
         opencv::core::set_num_threads(1)?;
         let recognizer = Recognizer::new(&options.languages);
+        let effort = options.effort;
         Ok(Self {
             options,
             clock,
-            decoder: Decoder::new(),
+            ladder: Ladder::new(effort),
             recognizer,
         })
+    }
+
+    /// What each rung of the ladder has cost and brought since the reader was made.
+    pub fn rungs(&self) -> &[RungStats] {
+        self.ladder.tally.all()
     }
 
     /// Reads one frame. Whatever the frame holds, the answer is a result: a frame that the
@@ -62,39 +69,44 @@ impl Reader {
         };
         let policy = Policy {
             country: self.options.country,
+            text_confidence_min: self.options.text_confidence_min,
         };
         let found = |symbols: &[_]| {
             let evidence = Evidence {
                 symbols: symbols.to_vec(),
-                text: Vec::new(),
+                ..Evidence::default()
             };
             fuse(evidence, policy)
         };
-        let enough = |symbols: &[_]| {
-            !symbols.is_empty()
-                && found(symbols)
-                    .identifiers
-                    .iter()
-                    .any(Identifier::names_parcel)
-        };
-        let Ok((symbols, late)) = self.decoder.symbols(grey, &left, &enough) else {
+        let Ok(climbed) = self.ladder.climb(grey, clock, &left) else {
             return FrameResult {
                 no_read: Some(NoRead::Undecodable),
                 ..FrameResult::default()
             };
         };
+        let Climbed {
+            symbols,
+            unread,
+            late,
+        } = climbed;
         let by_symbols = found(&symbols);
         let wanted = budget.is_none() || by_symbols.destination.is_none();
         let wanted = wanted && self.options.text && by_symbols.no_read != Some(NoRead::Conflict);
         let mut result = if wanted && !left().is_zero() {
             let text = self
                 .recognizer
-                .lines(grey, &symbols, left())
+                .lines(grey, &symbols, &left)
                 .unwrap_or_default();
-            fuse(Evidence { symbols, text }, policy)
+            let evidence = Evidence {
+                symbols,
+                text,
+                ..Evidence::default()
+            };
+            fuse(evidence, policy)
         } else {
             by_symbols
         };
+        result.unread = unread;
         if late && result.no_read == Some(NoRead::NothingFound) {
             result.no_read = Some(NoRead::Deadline);
         }

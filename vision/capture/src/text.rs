@@ -1,180 +1,272 @@
-//! Printed text: the Tesseract engine on the part of the frame around the symbols, turned upright.
+//! Printed text: lines found by [`layout`], straightened, and given one by one to the Tesseract engine.
 //!
-//! The engine cannot be interrupted, so the budget decides what it is given: nothing when too little
-//! time is left, and a picture that is scaled down when it is large.
+//! The engines stay loaded. A line that the first language cannot make out is tried in the next, so
+//! that a second script costs time only where it is printed. Before each line the time left is looked
+//! at: reading ends with what was read by then, at most one line late.
 
+mod chain;
+mod layout;
+
+use std::ffi::CString;
 use std::fmt;
 use std::time::Duration;
 
 use leptess::tesseract::TessApi;
 use sortline_read::{Symbol, TextLine};
 
-use crate::geometry;
 use crate::{CaptureError, Grey};
+use chain::Line;
+use layout::Upright;
 
-/// Least time left for which recognition is begun.
+/// Least time left for which finding lines is begun, and for which one more line is read.
 const LEAST: Duration = Duration::from_millis(40);
+const LEAST_LINE: Duration = Duration::from_millis(15);
 
-/// Pictures with more pixels on their longest side are scaled down to it.
-const LONGEST: f64 = 1800.0;
+/// A line of which every word is surer than this is not tried in another language, percent.
+const SURE: i32 = 70;
 
-/// Most lines taken from one frame.
-const LINES_MAX: usize = 100;
+/// Print that is read this well is not tried the other way round, percent.
+const UPRIGHT: i32 = 85;
 
-/// Least mean confidence of a line, percent.
-const CONFIDENCE_LEAST: f32 = 30.0;
+/// Confidence of a number that two languages read differently, percent.
+const DOUBTED: i32 = 30;
 
-/// Reads printed lines; belongs to one thread. The engine is loaded at first use.
+/// Least mean confidence of a line that is kept, percent.
+const CONFIDENCE_LEAST: i32 = 25;
+
+/// Lines tried in each direction where no symbol tells which way is up.
+const TRIALS: usize = 4;
+
+/// Most languages.
+const LANGUAGES_MAX: usize = 4;
+
+/// Longest text of one line, characters.
+const CHARACTERS_MAX: usize = 200;
+
+/// Reads printed lines; belongs to one thread. Engines are loaded at first use.
 pub(crate) struct Recognizer {
-    languages: String,
-    engine: Option<TessApi>,
-    /// Set when the engine could not be loaded, so that it is not tried at every frame.
+    engines: Vec<Engine>,
+}
+
+/// One language.
+struct Engine {
+    language: String,
+    api: Option<TessApi>,
+    /// Set when it could not be loaded, so that it is not tried at every frame.
     broken: bool,
+}
+
+/// What an engine made of a line.
+struct Reading {
+    text: String,
+    /// Percent, of each blank-separated word.
+    words: Vec<i32>,
 }
 
 impl fmt::Debug for Recognizer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let languages: Vec<&str> = self.engines.iter().map(|e| e.language.as_str()).collect();
         f.debug_struct("Recognizer")
-            .field("languages", &self.languages)
+            .field("languages", &languages)
             .finish_non_exhaustive()
     }
 }
 
 impl Recognizer {
+    /// `languages` as Tesseract names them, joined by `+`, most frequent first.
     pub(crate) fn new(languages: &str) -> Self {
-        // The library takes a C string; a zero inside would end it.
-        let languages = languages.replace('\0', "");
-        Self {
-            languages,
-            engine: None,
+        let names = languages.split('+').filter(|name| !name.is_empty());
+        let engines = names.take(LANGUAGES_MAX).map(|name| Engine {
+            // The library takes a C string; a zero inside would end it.
+            language: name.replace('\0', ""),
+            api: None,
             broken: false,
+        });
+        Self {
+            engines: engines.collect(),
         }
     }
 
-    /// Lines of text, top to bottom. Nothing when the engine or its language is not installed, or
-    /// when too little time is left.
+    /// Lines of text, block by block. Nothing when no language is installed, or when too little time
+    /// is left.
     pub(crate) fn lines(
         &mut self,
         frame: &Grey,
         symbols: &[Symbol],
-        left: Duration,
+        left: &dyn Fn() -> Duration,
     ) -> Result<Vec<TextLine>, CaptureError> {
-        if left < LEAST || self.broken {
+        if left() < LEAST || self.engines.iter().all(|engine| engine.broken) {
             return Ok(Vec::new());
         }
-        if self.engine.is_none() {
-            self.engine = TessApi::new(None, &self.languages).ok();
-            self.broken = self.engine.is_none();
-        }
-        let Some(engine) = &mut self.engine else {
-            return Ok(Vec::new());
+        let directions: &[f64] = if symbols.is_empty() {
+            &[0.0, 90.0, 180.0, 270.0]
+        } else {
+            &[0.0, 180.0]
         };
-        let scale = (LONGEST / geometry::longest(frame)).min(1.0);
-        let upright = geometry::turned(frame, geometry::angle(symbols), scale)?;
-        let (grey, symbols) = (&upright.grey, symbols);
-        let masked = upright.masked(symbols);
-        let (Ok(width), Ok(height)) = (i32::try_from(grey.width()), i32::try_from(grey.height()))
-        else {
-            return Ok(Vec::new());
-        };
-        if engine
-            .raw
-            .set_image(&masked, width, height, 1, width)
-            .is_err()
-        {
-            return Ok(Vec::new());
-        }
-        engine.set_source_resolution(150);
-        if engine.recognize() != 0 {
-            return Ok(Vec::new());
-        }
-        let table = engine.raw.get_tsv_text(0);
-        let table = table.map(|text| text.as_ref().to_string_lossy().into_owned());
-        let mut lines = parsed(&table.unwrap_or_default());
-        for line in &mut lines {
-            line.corners = upright.corners(line.corners);
-        }
-        Ok(lines)
-    }
-}
-
-/// Lines of the engine's table: one row per word, with block, paragraph, line, box and confidence.
-fn parsed(table: &str) -> Vec<TextLine> {
-    let mut lines: Vec<TextLine> = Vec::new();
-    let (mut key, mut words) = (None, 0.0_f32);
-    for row in table.lines() {
-        let columns: Vec<&str> = row.split('\t').collect();
-        let [
-            level,
-            page,
-            block,
-            paragraph,
-            line,
-            _,
-            left,
-            top,
-            width,
-            height,
-            confidence,
-            text,
-        ] = columns[..]
-        else {
-            continue;
-        };
-        let text = text.trim();
-        let number = |text: &str| text.parse::<i32>().unwrap_or(0);
-        if level != "5" || text.is_empty() {
-            continue;
-        }
-        let corners = geometry::rectangle(number(left), number(top), number(width), number(height));
-        let confidence = confidence.parse::<f32>().unwrap_or(0.0) / 100.0;
-        let this = [page, block, paragraph, line].map(number);
-        match lines.last_mut() {
-            Some(last) if key == Some(this) => {
-                last.line.push(' ');
-                last.line.push_str(text);
-                last.confidence = (last.confidence * words + confidence) / (words + 1.0);
-                last.corners = joined(last.corners, corners);
-                words += 1.0;
+        let along = layout::direction(frame, symbols)?;
+        let mut best: Option<(i32, Upright, Vec<Line>)> = None;
+        for turn in directions {
+            let upright = Upright::of(frame, symbols, along + turn)?;
+            let lines = upright.lines(symbols)?;
+            let score = self.trial(frame, &upright, &lines, left)?;
+            if best.as_ref().is_none_or(|(known, _, _)| score > *known) {
+                best = Some((score, upright, lines));
             }
-            _ => {
-                lines.push(TextLine {
-                    line: text.to_owned(),
-                    confidence,
-                    corners,
-                });
-                (key, words) = (Some(this), 1.0);
+            // A symbol mostly tells which way is up; the other way is for torn ones.
+            if score >= UPRIGHT || left() < LEAST {
+                break;
             }
         }
+        let Some((_, upright, lines)) = best else {
+            return Ok(Vec::new());
+        };
+        self.read_all(frame, &upright, &lines, left)
     }
-    lines.retain(|line| line.confidence * 100.0 >= CONFIDENCE_LEAST);
-    lines.truncate(LINES_MAX);
-    lines
+
+    /// How well the longest lines are read in this direction, percent.
+    fn trial(
+        &mut self,
+        frame: &Grey,
+        upright: &Upright,
+        lines: &[Line],
+        left: &dyn Fn() -> Duration,
+    ) -> Result<i32, CaptureError> {
+        let mut longest: Vec<&Line> = lines.iter().collect();
+        longest.sort_by(|a, b| b.letters().total_cmp(&a.letters()));
+        let mut found = Vec::new();
+        for line in longest.into_iter().take(TRIALS) {
+            if left() < LEAST_LINE {
+                break;
+            }
+            let cut = upright.straightened(frame, line)?;
+            found.extend(self.best_of(&cut, left).map(|reading| reading.mean()));
+        }
+        // Stripes and stains are read badly in any direction; the second best line tells.
+        found.sort_unstable();
+        Ok(found.iter().rev().nth(1).copied().unwrap_or(0))
+    }
+
+    fn read_all(
+        &mut self,
+        frame: &Grey,
+        upright: &Upright,
+        lines: &[Line],
+        left: &dyn Fn() -> Duration,
+    ) -> Result<Vec<TextLine>, CaptureError> {
+        let mut found = Vec::new();
+        for line in lines {
+            if left() < LEAST_LINE {
+                break;
+            }
+            let cut = upright.straightened(frame, line)?;
+            let Some(reading) = self.best_of(&cut, left) else {
+                continue;
+            };
+            if reading.mean() < CONFIDENCE_LEAST {
+                continue;
+            }
+            found.push(TextLine {
+                confidence: share(reading.mean()),
+                words: reading.words.iter().copied().map(share).collect(),
+                line: reading.text,
+                corners: upright.corners(line),
+                block: line.block,
+            });
+        }
+        found.sort_by_key(|line| line.block);
+        Ok(found)
+    }
+
+    /// The best reading of a line in any of the languages.
+    fn best_of(&mut self, line: &Grey, left: &dyn Fn() -> Duration) -> Option<Reading> {
+        let mut best: Option<Reading> = None;
+        for engine in &mut self.engines {
+            let sure = |reading: &Reading| reading.least() >= SURE;
+            if best.as_ref().is_some_and(sure) || best.is_some() && left() < LEAST_LINE {
+                break;
+            }
+            let Some(reading) = engine.read(line) else {
+                continue;
+            };
+            best = Some(match best {
+                None => reading,
+                Some(known) if reading.mean() > known.mean() => reading.doubted(&known),
+                Some(known) => known.doubted(&reading),
+            });
+        }
+        best
+    }
 }
 
-/// The upright rectangle around two.
-fn joined(one: sortline_read::Corners, other: sortline_read::Corners) -> sortline_read::Corners {
-    let ([[l, t], _, [r, b], _], [[l2, t2], _, [r2, b2], _]) = (one, other);
-    let (left, top) = (l.min(l2), t.min(t2));
-    geometry::rectangle(left, top, r.max(r2) - left, b.max(b2) - top)
+impl Reading {
+    /// Mean confidence of its words, weighted alike.
+    fn mean(&self) -> i32 {
+        let count = i32::try_from(self.words.len()).unwrap_or(i32::MAX).max(1);
+        self.words.iter().sum::<i32>() / count
+    }
+
+    /// Doubts numbers that another language reads as other numbers of the same length.
+    fn doubted(mut self, other: &Self) -> Self {
+        let number = |word: &&str| word.len() > 2 && word.bytes().all(|b| b.is_ascii_digit());
+        let others: Vec<&str> = other.text.split(' ').filter(number).collect();
+        for (word, confidence) in self.text.split(' ').zip(&mut self.words) {
+            let rival = |known: &&str| known.len() == word.len() && *known != word;
+            if number(&word) && !others.contains(&word) && others.iter().any(rival) {
+                *confidence = (*confidence).min(DOUBTED);
+            }
+        }
+        self
+    }
+
+    fn least(&self) -> i32 {
+        self.words.iter().copied().min().unwrap_or(0)
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_become_lines() {
-        let table = "1\t1\t0\t0\t0\t0\t0\t0\t9\t9\t-1\t\n\
-            5\t1\t1\t1\t1\t1\t10\t20\t30\t8\t90\t10115\n\
-            5\t1\t1\t1\t1\t2\t50\t21\t40\t9\t80\tBerlin\n\
-            5\t1\t1\t1\t2\t1\t10\t40\t60\t8\t96.5\tGERMANY\n\
-            5\t1\t1\t1\t3\t1\t10\t60\t60\t8\t12\t~~\n\
-            garbage\n";
-        let lines = parsed(table);
-        let texts: Vec<_> = lines.iter().map(|line| line.line.as_str()).collect();
-        assert_eq!(texts, ["10115 Berlin", "GERMANY"]);
-        assert!((lines[0].confidence - 0.85).abs() < 1e-3);
-        assert_eq!(lines[0].corners, [[10, 20], [90, 20], [90, 30], [10, 30]]);
+impl Engine {
+    /// Loads the language at first use. `None` when it is not installed.
+    fn loaded(&mut self) -> Option<&mut TessApi> {
+        if self.api.is_none() && !self.broken {
+            let mut api = TessApi::new(None, &self.language).ok();
+            for (name, value) in SETTINGS {
+                let set = |api: &mut TessApi| {
+                    let (name, value) = (CString::new(*name).ok()?, CString::new(*value).ok()?);
+                    api.raw.set_variable(&name, &value).ok()
+                };
+                // A setting that this version of the engine does not know changes nothing.
+                let _known = api.as_mut().and_then(set);
+            }
+            self.broken = api.is_none();
+            self.api = api;
+        }
+        self.api.as_mut()
     }
+
+    /// Text and confidences of one straightened line.
+    fn read(&mut self, line: &Grey) -> Option<Reading> {
+        let api = self.loaded()?;
+        let width = i32::try_from(line.width()).ok()?;
+        let height = i32::try_from(line.height()).ok()?;
+        api.raw
+            .set_image(line.data(), width, height, 1, width)
+            .ok()?;
+        // Capitals of 32 pixels in print of 12 points are about 240 dots per inch.
+        api.set_source_resolution(240);
+        if api.recognize() != 0 {
+            return None;
+        }
+        let text = api.get_utf8_text().ok()?;
+        let words = api.raw.all_word_confidences().ok()?.as_slice().to_vec();
+        let text: Vec<&str> = text.split_whitespace().collect();
+        let text: String = text.join(" ").chars().take(CHARACTERS_MAX).collect();
+        (!text.is_empty()).then_some(Reading { text, words })
+    }
+}
+
+/// One line a picture.
+const SETTINGS: &[(&str, &str)] = &[("tessedit_pageseg_mode", "7")];
+
+/// Percent as a share.
+fn share(percent: i32) -> f32 {
+    f32::from(i16::try_from(percent.clamp(0, 100)).unwrap_or(0)) / 100.0
 }

@@ -1,11 +1,13 @@
 //! What the crate offers without feature `opencv`: the same types, which cannot be made.
 
 use std::convert::Infallible;
+use std::ffi::OsStr;
 use std::time::Duration;
 
 use sortline_read::FrameResult;
+use sortline_read::view::ParcelView;
 
-use crate::{CaptureError, Clock, Frame, Grey, Options};
+use crate::{CaptureError, Clock, Frame, Grey, Options, RungStats};
 
 /// A frame that could not be had.
 #[derive(Debug)]
@@ -58,6 +60,11 @@ impl Reader {
         Err(CaptureError::NotBuilt)
     }
 
+    /// What each rung has cost and brought.
+    pub fn rungs(&self) -> &[RungStats] {
+        match self.0 {}
+    }
+
     /// Reads one frame.
     pub fn read(&mut self, _frame: &Frame) -> FrameResult {
         match self.0 {}
@@ -69,5 +76,59 @@ impl Reader {
 /// # Errors
 /// Always [`CaptureError::NotBuilt`].
 pub fn decode(_bytes: &[u8]) -> Result<Grey, CaptureError> {
+    Err(CaptureError::NotBuilt)
+}
+
+/// A symbol as a peer reports it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerRead {
+    /// Name of the symbology in the peer's words, without blanks.
+    pub format: String,
+    /// Its content.
+    pub text: String,
+}
+
+/// Another decoder; there is none in this build.
+#[derive(Debug)]
+pub struct Peer(Infallible);
+
+impl Peer {
+    /// None in this build.
+    pub fn all(_path: &OsStr) -> Vec<Self> {
+        Vec::new()
+    }
+
+    /// What tables call it.
+    pub fn name(&self) -> &'static str {
+        match self.0 {}
+    }
+
+    /// Whether it is a program of its own.
+    pub fn is_program(&self) -> bool {
+        match self.0 {}
+    }
+
+    /// Reads one frame.
+    ///
+    /// # Errors
+    /// None: there is no peer.
+    pub fn read(&self, _grey: &Grey) -> Result<Vec<PeerRead>, CaptureError> {
+        match self.0 {}
+    }
+}
+
+/// Turns nothing.
+///
+/// # Errors
+/// Always [`CaptureError::NotBuilt`].
+pub fn turned(_grey: &Grey, _degrees: f64) -> Result<Grey, CaptureError> {
+    Err(CaptureError::NotBuilt)
+}
+
+/// Finds nothing.
+///
+/// # Errors
+/// Always [`CaptureError::NotBuilt`].
+pub fn parcels(_grey: &Grey, _px_per_mm: Option<f32>) -> Result<Vec<ParcelView>, CaptureError> {
     Err(CaptureError::NotBuilt)
 }

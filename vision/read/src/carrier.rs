@@ -31,6 +31,14 @@ pub struct Format {
     destination: fn(&str) -> Option<(Country, String)>,
 }
 
+impl Format {
+    /// Whether only digits and their count speak for it: no letters in front, no check digit. Any
+    /// number of that length fits, so that it says nothing where a symbol may be torn.
+    pub fn is_weak(&self) -> bool {
+        self.why == table::LENGTH || self.why == table::DIGITS
+    }
+}
+
 /// A format that a number fits.
 #[derive(Clone, Copy, Debug)]
 pub struct Match {
@@ -292,6 +300,42 @@ mod tests {
                 "{pattern} {text}"
             );
         }
+    }
+
+    #[test]
+    fn what_every_carrier_is_called_by() {
+        for (number, expected) in [
+            ("SF1234567890123", "sf_express"),
+            ("123456789013", "sf_express_12"),
+            ("YT1234567890123", "yto"),
+            ("YT2212345678901234", "yunexpress"),
+            ("75812345678901", "zto_14"),
+            ("STO1234567890", "sto"),
+            ("773012345678901", "sto_15"),
+            ("312345678901234", "yunda_15"),
+            ("1312345678901", "yunda_13"),
+            ("JDVA12345678901", "jd_logistics"),
+            ("JDVA12345678901-1-1-", "jd_logistics"),
+            ("JD0012345678901", "jd_logistics"),
+            ("9812345678901", "ems_cn"),
+            ("JT1234567890123", "jt_express"),
+            ("AD01234567890", "best_express"),
+            ("DPK123456789012", "deppon"),
+            ("4PX3000123456789CN", "fourpx"),
+            ("UF123456789YP", "yanwen"),
+            ("LP00123456789012", "cainiao"),
+            ("00340434161094022115", "dhl_paket"),
+            ("3SABCD1234567", "postnl_3s"),
+        ] {
+            let format = format(expected).unwrap();
+            assert!(fits(format, number), "{expected} refuses {number}");
+            let ranked = recognize(number);
+            assert!(ranked.iter().any(|found| found.format.id == expected));
+        }
+        // A check digit outranks a length.
+        let ranked = recognize("986578788855");
+        assert_eq!(ranked.first().unwrap().format.id, "fedex_12");
+        assert!(ranked.iter().any(|found| found.format.kind == "sf_express"));
     }
 
     #[test]

@@ -62,6 +62,15 @@ impl Country {
         short().or_else(other).map(Self)
     }
 
+    /// All countries with each of their names, as [`folded`] makes them.
+    pub(crate) fn names() -> impl Iterator<Item = (Self, &'static str)> {
+        let short = table::COUNTRIES.iter().map(|row| (Self(row.0), row.3));
+        let other = names::NAMES
+            .iter()
+            .flat_map(|row| row.1.iter().map(|name| (Self(row.0), *name)));
+        short.chain(other)
+    }
+
     /// Alpha-2 code, such as `DE`.
     pub fn alpha2(self) -> &'static str {
         self.0
@@ -101,7 +110,7 @@ pub fn folded(text: &str) -> String {
     out
 }
 
-/// The base letter of the Latin capitals with marks that European addresses hold.
+/// The base letter of the Latin and Greek capitals with marks that European addresses hold.
 fn plain(c: char) -> char {
     match c {
         'À'..='Å' | 'Ā' | 'Ă' | 'Ą' => 'A',
@@ -120,6 +129,14 @@ fn plain(c: char) -> char {
         'Ù'..='Ü' | 'Ū' | 'Ů' | 'Ű' | 'Ų' => 'U',
         'Ý' => 'Y',
         'Ź' | 'Ż' | 'Ž' => 'Z',
+        'Ά' => 'Α',
+        'Έ' => 'Ε',
+        'Ή' => 'Η',
+        'Ί' | 'Ϊ' => 'Ι',
+        'Ό' => 'Ο',
+        'Ύ' | 'Ϋ' => 'Υ',
+        'Ώ' => 'Ω',
+        'Ё' => 'Е',
         other => other,
     }
 }

@@ -6,24 +6,32 @@
 //! nothing else is ever done with it.
 
 mod address;
+pub mod calibration;
 pub mod carrier;
 pub mod check;
 mod country;
 mod fusion;
 pub mod gs1;
+pub mod health;
 mod payload;
+mod places;
 pub mod plate;
 pub mod postcode;
+mod private;
+pub mod profile;
 mod result;
 mod symbol;
 pub mod upu;
+pub mod view;
+mod vote;
 
 pub use country::{Country, folded};
-pub use fusion::{Evidence, Policy, fuse};
+pub use fusion::{Evidence, Policy, TEXT_CONFIDENCE_MIN, fuse, fuse_frames, text_evidence};
 pub use result::{
     Corners, Destination, FrameResult, Identifier, NoRead, Source, Symbol, SymbolFormat, TextLine,
 };
 pub use symbol::identify;
+pub use vote::{PLACES_MAX, SoftText};
 
 /// Longest content of a symbol that is kept, characters: more than the largest symbol can hold
 /// (a QR Code of version 40 holds 7,089 digits).

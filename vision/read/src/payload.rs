@@ -5,10 +5,13 @@
 //! and scalar values only; nothing in the content is ever executed or nested deeper than a few
 //! levels.
 
+use std::fmt;
+
 use crate::gs1;
+use crate::private::Redacted;
 
 /// What a symbol's content says in plain.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Payload {
     /// Values that may be numbers of the parcel, in their order.
     pub(crate) numbers: Vec<String>,
@@ -18,6 +21,14 @@ pub(crate) struct Payload {
     pub(crate) country: Option<String>,
     /// Postcode, as written.
     pub(crate) postcode: Option<String>,
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Payload")
+            .field("numbers", &Redacted)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Most name-value pairs looked at.

@@ -4,8 +4,11 @@
 //! identifiers), ISO/IEC 15434 (envelopes of high-capacity symbols); for format 01 in MaxiCode, the
 //! structured carrier message as UPS describes it in its Guide to Labeling.
 
+use std::fmt;
+
 use crate::country::Country;
 use crate::gs1::{self, Element};
+use crate::private::Redacted;
 use crate::{check, postcode};
 
 /// Separators of ISO/IEC 15434.
@@ -17,7 +20,7 @@ const END: char = '\u{4}';
 const PARTS_MAX: usize = 100;
 
 /// The data of one record of an envelope.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Record {
     /// Format 01, transportation.
     Transport(Transport),
@@ -28,7 +31,7 @@ pub enum Record {
 }
 
 /// Format 01: the structured carrier message.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Transport {
     /// Destination country, where the code is one.
     pub country: Option<Country>,
@@ -38,12 +41,98 @@ pub struct Transport {
     pub tracking: Option<String>,
 }
 
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Transport(transport) => transport.fmt(f),
+            Self::Gs1(elements) => f.debug_tuple("Gs1").field(elements).finish(),
+            Self::Identified(fields) => {
+                let names: Vec<&str> = fields.iter().map(|field| field.0.as_str()).collect();
+                f.debug_tuple("Identified")
+                    .field(&names)
+                    .field(&Redacted)
+                    .finish()
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transport")
+            .field("country", &self.country)
+            .field("postcode", &Redacted)
+            .field("tracking", &Redacted)
+            .finish()
+    }
+}
+
+/// Issuing agencies of ISO/IEC 15459 by the beginning of the number, longer ones first. Source: the
+/// register of issuing agency codes that AIM keeps for ISO/IEC 15459; those met on transport units.
+const AGENCIES: &[(&str, &str)] = &[
+    ("VTD", "Teikoku Databank"),
+    ("LA", "JIPDEC"),
+    ("LB", "ATIS"),
+    ("LD", "US Department of Defense"),
+    ("LE", "EDIFICE"),
+    ("LH", "EHIBCC"),
+    ("OD", "Odette"),
+    ("RH", "HIBCC"),
+    ("SI", "Siemens"),
+    ("UN", "Dun & Bradstreet"),
+    ("D", "NATO AC/135"),
+    ("J", "Universal Postal Union"),
+];
+
+/// The agency that a licence plate's number was issued under, where it is a known one.
+pub fn agency(plate: &str) -> Option<&'static str> {
+    let (_, number) = identified(plate).filter(|_| is_plate(plate))?;
+    let row = AGENCIES.iter().find(|row| number.starts_with(row.0))?;
+    Some(row.1)
+}
+
+/// The structured carrier message as decoders hand it over from `MaxiCode` without its envelope:
+/// postcode, numeric country and class of service, then the fields of the secondary message.
+/// ISO/IEC 16023, modes 2 and 3.
+pub fn carrier_message(text: &str) -> Option<Transport> {
+    let mut fields = text.split(GROUP).take(PARTS_MAX);
+    let (code, country, class) = (fields.next()?, fields.next()?, fields.next()?);
+    let three = |field: &str| field.len() == 3 && field.bytes().all(|b| b.is_ascii_digit());
+    // The secondary message may bring its own envelope header: year of the standard in the first.
+    let rest = text.get(code.len() + country.len() + class.len() + 3..);
+    let rest = rest
+        .unwrap_or("")
+        .trim_start_matches("[)>")
+        .trim_start_matches(RECORD);
+    let rest = rest
+        .strip_prefix("01\u{1d}")
+        .map_or(rest, |rest| rest.get(2..).unwrap_or(""));
+    let known = (3..=9).contains(&code.trim().len()) && three(country) && three(class);
+    known.then(|| transport(&format!("96{code}\u{1d}{country}\u{1d}{class}\u{1d}{rest}")))
+}
+
+/// Country and postcode of a carrier's sort code: data identifier 2L, two letters of country, postcode,
+/// then `+` and the carrier's product, as DHL Express and other postal operators print it.
+pub fn sort_code(text: &str) -> Option<(Country, String)> {
+    let text = text.trim();
+    let rest = text
+        .strip_prefix("(2L)")
+        .or_else(|| text.strip_prefix("2L"))?;
+    let (place, product) = rest.split_once('+')?;
+    let (country, code) = place.split_at_checked(2)?;
+    let country = Country::from_alpha2(country)?;
+    let digits = !product.is_empty() && product.bytes().all(|byte| byte.is_ascii_digit());
+    let code = postcode::normal(country, code.trim_start_matches(':'))?;
+    digits.then_some((country, code))
+}
+
 /// Takes an envelope apart, `None` when the text is none. Records of other formats are left out.
 pub fn envelope(text: &str) -> Option<Vec<Record>> {
     let inner = text
         .strip_prefix("[)>")?
         .trim_start_matches(RECORD)
         .trim_end_matches(END);
+    let inner = inner.trim_end_matches(RECORD);
     let records = inner.split(RECORD).take(PARTS_MAX).filter_map(|record| {
         let (format, data) = record.split_at_checked(2)?;
         match format {
@@ -130,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn carrier_message() {
+    fn message_in_an_envelope() {
         let text = "[)>\u{1e}01\u{1d}96841706672\u{1d}840\u{1d}001\u{1d}1Z12345675\u{1d}UPSN\u{1d}\
             12345E\u{1d}089\u{1d}\u{1d}1/1\u{1d}10\u{1d}Y\u{1d}\u{1d}\u{1d}UT\u{1e}\u{4}";
         let records = envelope(text).unwrap();
@@ -140,6 +229,56 @@ mod tests {
         assert_eq!(transport.country.map(Country::alpha2), Some("US"));
         assert_eq!(transport.postcode.as_deref(), Some("84170-6672"));
         assert!(transport.tracking.is_some());
+    }
+
+    #[test]
+    fn message_without_envelope() {
+        for (text, expected) in [
+            (
+                "841706672\u{1d}840\u{1d}001\u{1d}1Z12345675\u{1d}UPSN\u{1d}12345E",
+                Some(("US", "84170-6672")),
+            ),
+            ("841700000\u{1d}840\u{1d}001\u{1d}", Some(("US", "84170"))),
+            (
+                "10115    \u{1d}276\u{1d}002\u{1d}X123456789",
+                Some(("DE", "10115")),
+            ),
+            ("hello", None),
+            ("10115\u{1d}27\u{1d}002", None),
+            ("\u{1d}\u{1d}\u{1d}", None),
+        ] {
+            let found = carrier_message(text);
+            let found = found.and_then(|t| Some((t.country?.alpha2(), t.postcode?)));
+            let expected = expected.map(|(country, code)| (country, code.to_owned()));
+            assert_eq!(found, expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn sort_codes() {
+        for (text, expected) in [
+            ("2LDE10115+72000001", Some("DE 10115")),
+            ("(2L)GB:SW1A2AA+01000001", Some("GB SW1A 2AA")),
+            ("2LDE1011+72000001", None),
+            ("2LXX10115+72000001", None),
+            ("2LDE10115", None),
+            ("2LDE10115+", None),
+            ("2L", None),
+        ] {
+            let found = sort_code(text).map(|(country, code)| format!("{country} {code}"));
+            assert_eq!(found.as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn agencies() {
+        assert_eq!(agency("1JUN043325711MH80312"), Some("Dun & Bradstreet"));
+        assert_eq!(
+            agency("JJD0146000012345678"),
+            Some("Universal Postal Union")
+        );
+        assert_eq!(agency("JXX0146000012345678"), None);
+        assert_eq!(agency("hello"), None);
     }
 
     #[test]

@@ -3,9 +3,13 @@
 //! Fields may be added, never renamed. Times, file and frame number are filled in by whoever took
 //! the frame; this crate has no clock.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use crate::country::Country;
+use crate::private::Redacted;
+use crate::profile::UnreadBars;
 
 /// Corners of a symbol or line in pixels of the frame, x to the right, y down; clockwise from the
 /// corner that is top left when the symbol is upright.
@@ -30,8 +34,19 @@ pub struct FrameResult {
     pub identifiers: Vec<Identifier>,
     /// Where the label says the parcel must go; `None` when it does not or contradicts itself.
     pub destination: Option<Destination>,
+    /// Destinations that printed text may say, best first, where none is sure enough: for the person
+    /// who keys it in.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<Destination>,
+    /// What the GS1 element strings of the label break between them: for whoever printed it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gs1_faults: Vec<String>,
     /// Why nothing usable was read; `None` when there is a parcel identifier or a destination.
     pub no_read: Option<NoRead>,
+    /// Bars that were seen and not read, the strongest first; other frames of the same parcel may
+    /// show the rest of them.
+    #[serde(skip)]
+    pub unread: Vec<UnreadBars>,
 }
 
 /// Symbologies, with the names of the JSON contract.
@@ -98,7 +113,7 @@ impl SymbolFormat {
 }
 
 /// One decoded symbol.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct Symbol {
     /// Symbology.
     pub format: SymbolFormat,
@@ -111,7 +126,7 @@ pub struct Symbol {
 }
 
 /// One line of printed text.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Default, PartialEq, Serialize)]
 pub struct TextLine {
     /// The text.
     pub line: String,
@@ -119,10 +134,26 @@ pub struct TextLine {
     pub confidence: f32,
     /// Where it lies.
     pub corners: Corners,
+    /// Confidence of each blank-separated word; empty when it is not known.
+    #[serde(skip)]
+    pub words: Vec<f32>,
+    /// Number of the block of text that it belongs to; 0 for all when blocks are not known.
+    #[serde(skip)]
+    pub block: u32,
+}
+
+impl TextLine {
+    /// Height of the line in pixels of the frame.
+    pub fn height(&self) -> f32 {
+        let [[left, top], _, _, [other_left, bottom]] = self.corners;
+        // Pixels of a frame fit 16 bits; anything larger is no line of print.
+        let side = |a: i32, b: i32| f32::from(i16::try_from(a.saturating_sub(b)).unwrap_or(0));
+        side(left, other_left).hypot(side(top, bottom))
+    }
 }
 
 /// An identifier found in a symbol or in text.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, PartialEq, Serialize)]
 pub struct Identifier {
     /// `sscc`, `s10`, `ups_1z`, `license_plate`, `gtin`, … or a carrier such as `fedex`.
     pub kind: &'static str,
@@ -153,7 +184,7 @@ impl Identifier {
 }
 
 /// Where a parcel must go, by its own label.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, PartialEq, Serialize)]
 pub struct Destination {
     /// ISO 3166-1 alpha-2 country; `None` when only a postcode is written and the site's country
     /// was not given.
@@ -206,4 +237,54 @@ pub enum NoRead {
     Deadline,
     /// Evidence contradicts itself.
     Conflict,
+    /// Printed text names destinations, and none is sure enough.
+    Doubtful,
+}
+
+// Content of labels is personal data: what is shown for finding faults leaves it out.
+
+impl fmt::Debug for Symbol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Symbol")
+            .field("format", &self.format)
+            .field("text", &Redacted)
+            .field("gs1", &self.gs1)
+            .field("corners", &self.corners)
+            .finish()
+    }
+}
+
+impl fmt::Debug for TextLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TextLine")
+            .field("line", &Redacted)
+            .field("confidence", &self.confidence)
+            .field("corners", &self.corners)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Identifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identifier")
+            .field("kind", &self.kind)
+            .field("value", &Redacted)
+            .field("valid", &self.valid)
+            .field("format", &self.format)
+            .field("confidence", &self.confidence)
+            .field("why", &self.why)
+            .field("alternatives", &self.alternatives)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Destination")
+            .field("country", &self.country)
+            .field("postcode", &Redacted)
+            .field("source", &self.source)
+            .field("confidence", &self.confidence)
+            .finish()
+    }
 }

@@ -4,15 +4,17 @@ use crate::carrier;
 use crate::country::Country;
 use crate::gs1::{self, Element, value};
 use crate::payload::{self, Payload};
-use crate::plate::{self, Record};
+use crate::plate::{self, Record, Transport};
 use crate::result::{Destination, Identifier, Source, Symbol, SymbolFormat};
 use crate::{Policy, address, check, postcode, upu};
 
 /// Findings of one symbol, or of all of a frame.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Findings {
     pub(crate) identifiers: Vec<Identifier>,
     pub(crate) destinations: Vec<Destination>,
+    /// GS1 elements, for the rules between those of different symbols.
+    pub(crate) elements: Vec<Element>,
 }
 
 /// Shortest text that is kept as an identifier of an unknown kind.
@@ -27,15 +29,43 @@ impl Findings {
             findings.retail(text);
         } else if let Some(records) = plate::envelope(text) {
             findings.records(records, policy);
+        } else if let Some(message) = carrier_message(symbol) {
+            findings.transport(message);
         } else if let Some(elements) = elements(symbol) {
             findings.elements(&elements, policy);
+            findings.elements = elements;
         } else if symbol.format.is_matrix() {
             findings.payload(&payload::read(text));
             findings.lines(text);
         } else {
             findings.number(text, true);
+            findings.doubt(symbol.format);
         }
         findings
+    }
+
+    /// Adds findings of another symbol of the same frame.
+    pub(crate) fn join(&mut self, other: Self) {
+        for identifier in other.identifiers {
+            self.add(identifier);
+        }
+        self.destinations.extend(other.destinations);
+        self.elements.extend(other.elements);
+    }
+
+    /// Digits and their count say nothing in a symbology that a torn symbol still decodes in.
+    fn doubt(&mut self, format: SymbolFormat) {
+        let unchecked = matches!(
+            format,
+            SymbolFormat::Itf | SymbolFormat::Codabar | SymbolFormat::Code39
+        );
+        for identifier in self.identifiers.iter_mut().filter(|_| unchecked) {
+            if carrier::format(identifier.format).is_some_and(carrier::Format::is_weak) {
+                identifier.valid = false;
+                identifier.confidence *= 0.5;
+                identifier.why.push("symbology without check digit");
+            }
+        }
     }
 
     /// A product's number.
@@ -87,13 +117,7 @@ impl Findings {
                 let code = code.map(|code| in_form(country, code));
                 self.destination(Some(country), code, Source::Gs143xx, 0.98);
             }
-            (None, Some(code)) => {
-                let home = policy.country;
-                let code = home.map_or_else(|| code.to_owned(), |home| in_form(home, code));
-                // A postcode without its country is the destination in the site's own country.
-                let confidence = if home.is_some() { 0.9 } else { 0.6 };
-                self.destination(home, Some(code), Source::Gs1420, confidence);
-            }
+            (None, Some(code)) => self.lone_postcode(code, policy),
             (None, None) => {}
         }
         // Routing codes are the carrier's own; only those that say country and postcode are read.
@@ -122,25 +146,43 @@ impl Findings {
         for record in records {
             match record {
                 Record::Gs1(elements) => self.elements(&elements, policy),
-                Record::Transport(transport) => {
-                    if let Some(tracking) = transport.tracking {
-                        self.number(&tracking, true);
-                    }
-                    if let Some(country) = transport.country {
-                        let source = Source::Carrier;
-                        self.destination(Some(country), transport.postcode, source, 0.97);
-                    }
-                }
-                Record::Identified(fields) => {
-                    for (identifier, data) in fields {
-                        let plate = format!("{identifier}{data}");
-                        if plate::is_plate(&plate) {
-                            self.known("license_plate", plate, 0.9, "data identifier in envelope");
-                        }
-                    }
-                }
+                Record::Transport(transport) => self.transport(transport),
+                Record::Identified(fields) => self.fields(fields, policy),
             }
         }
+    }
+
+    /// A structured carrier message.
+    fn transport(&mut self, transport: Transport) {
+        if let Some(tracking) = transport.tracking {
+            self.number(&tracking, true);
+        }
+        if let Some(country) = transport.country {
+            self.destination(Some(country), transport.postcode, Source::Carrier, 0.97);
+        }
+    }
+
+    /// Data identifiers of MH10.8.2: licence plates, and 52L, the postcode that the parcel goes to.
+    fn fields(&mut self, fields: Vec<(String, String)>, policy: Policy) {
+        for (identifier, data) in fields {
+            if identifier == "52L" {
+                self.lone_postcode(&data, policy);
+                continue;
+            }
+            let plate = format!("{identifier}{data}");
+            if plate::is_plate(&plate) {
+                self.known("license_plate", plate, 0.9, "data identifier in envelope");
+            }
+        }
+    }
+
+    /// A postcode without its country is that of the site's own country.
+    fn lone_postcode(&mut self, code: &str, policy: Policy) {
+        let home = policy.country;
+        let normal = home.and_then(|home| postcode::normal(home, code));
+        let confidence = if home.is_some() { 0.9 } else { 0.6 };
+        let code = normal.unwrap_or_else(|| code.to_owned());
+        self.destination(home, Some(code), Source::Gs1420, confidence);
     }
 
     /// Plain content of a two-dimensional symbol.
@@ -172,14 +214,11 @@ impl Findings {
     fn lines(&mut self, text: &str) {
         let lines: Vec<address::Line<'_>> = text
             .split(['\n', '\r', '|', ';'])
-            .map(|text| address::Line {
-                text,
-                confidence: 1.0,
-            })
+            .map(|text| address::Line::plain(text, 1.0))
             .collect();
         if self.destinations.is_empty()
             && lines.len() > 1
-            && let Some(found) = address::read(&lines)
+            && let Some(found) = address::read(&lines, None).best
         {
             let confidence = found.confidence;
             self.destination(
@@ -202,6 +241,10 @@ impl Findings {
                 0.97,
                 "application identifier in print",
             );
+            return;
+        }
+        if let Some((country, code)) = plate::sort_code(text) {
+            self.destination(Some(country), Some(code), Source::Carrier, 0.95);
             return;
         }
         let Some(number) = carrier::normal(text) else {
@@ -266,6 +309,12 @@ fn plain(kind: &'static str, value: String, confidence: f32, why: &'static str) 
         why,
         alternatives: vec![],
     }
+}
+
+/// The message of a `MaxiCode` in modes 2 and 3.
+fn carrier_message(symbol: &Symbol) -> Option<Transport> {
+    let maxicode = symbol.format == SymbolFormat::MaxiCode;
+    maxicode.then(|| plate::carrier_message(&symbol.text))?
 }
 
 /// GS1 elements of a symbol that says it holds them, or whose content is a Digital Link.
@@ -367,12 +416,11 @@ fn transport_units(number: &str) -> Vec<Identifier> {
         ));
     }
     if plate::is_plate(number) {
-        found.push(plain(
-            "license_plate",
-            number.to_owned(),
-            0.6,
-            "data identifier J",
-        ));
+        let (confidence, why) = match plate::agency(number) {
+            Some(_) => (0.8, "data identifier J and known issuing agency"),
+            None => (0.6, "data identifier J"),
+        };
+        found.push(plain("license_plate", number.to_owned(), confidence, why));
     }
     found
 }

@@ -17,15 +17,86 @@ pub fn is_s10_shaped(text: &str) -> bool {
         && class(11, 13, u8::is_ascii_uppercase)
 }
 
-/// Whether `text` is a valid S10 number: shape, check digit, a country as suffix, and a service
-/// letter that is not reserved (J, K, S, T and W are).
+/// What an S10 number says: UPU standard S10, service indicators by their first letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// E: express mail service.
+    Ems,
+    /// C: parcel.
+    Parcel,
+    /// R: registered.
+    Registered,
+    /// V: insured.
+    Insured,
+    /// L: tracked letter.
+    Tracked,
+    /// U: other letter post with a customs form.
+    Letter,
+    /// H: e-commerce parcel.
+    ECommerce,
+    /// M: bag of printed papers.
+    MBag,
+    /// Q: international business reply.
+    Reply,
+    /// A, B, D, F, G, I, N, O, P, X, Y and Z: domestic, bilateral, or not assigned.
+    Agreed,
+}
+
+/// Service and country of origin of a valid S10 number: shape, check digit, a country as suffix,
+/// and a service letter that is not reserved (J, K, S, T and W are).
+pub fn s10(text: &str) -> Option<(Service, Country)> {
+    let digits = text.get(2..11).filter(|_| is_s10_shaped(text))?;
+    let origin = Country::from_alpha2(text.get(11..)?)?;
+    let service = match text.bytes().next()? {
+        b'E' => Service::Ems,
+        b'C' => Service::Parcel,
+        b'R' => Service::Registered,
+        b'V' => Service::Insured,
+        b'L' => Service::Tracked,
+        b'U' => Service::Letter,
+        b'H' => Service::ECommerce,
+        b'M' => Service::MBag,
+        b'Q' => Service::Reply,
+        b'J' | b'K' | b'S' | b'T' | b'W' => return None,
+        _ => Service::Agreed,
+    };
+    check::s10(digits.as_bytes()).then_some((service, origin))
+}
+
+/// Whether `text` is a valid S10 number; see [`s10`].
 pub fn is_s10(text: &str) -> bool {
-    is_s10_shaped(text)
-        && text
-            .get(2..11)
-            .is_some_and(|digits| check::s10(digits.as_bytes()))
-        && text.get(11..).and_then(Country::from_alpha2).is_some()
-        && !text.starts_with(['J', 'K', 'S', 'T', 'W'])
+    s10(text).is_some()
+}
+
+/// What a despatch number says: UPU standard S8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Despatch<'a> {
+    /// Office of exchange that sends, a code of six characters.
+    pub origin: &'a str,
+    /// Office of exchange that receives.
+    pub destination: &'a str,
+    /// Country of the office that receives.
+    pub country: Country,
+    /// Mail category of code list 115, A to D: air, surface air lifted, surface, priority.
+    pub category: char,
+    /// Mail subclass of code list 117, two characters.
+    pub subclass: &'a str,
+    /// Last digit of the year, and serial number of the despatch in it.
+    pub number: &'a str,
+}
+
+/// Takes a despatch number apart; see [`is_s8`].
+pub fn despatch(text: &str) -> Option<Despatch<'_>> {
+    let part = |from, to| text.get(from..to).unwrap_or("");
+    let destination = part(6, 12);
+    is_s8(text).then_some(Despatch {
+        origin: part(0, 6),
+        destination,
+        country: Country::from_alpha2(destination.get(..2)?)?,
+        category: text.chars().nth(12)?,
+        subclass: part(13, 15),
+        number: part(15, 20),
+    })
 }
 
 /// Whether `text` is a despatch: origin and destination office of exchange (country, four
@@ -74,6 +145,19 @@ mod tests {
         ] {
             assert_eq!(is_s10(text), valid, "{text}");
         }
+    }
+
+    #[test]
+    fn what_a_number_says() {
+        let found = |text| s10(text).map(|(service, origin)| (service, origin.alpha2()));
+        assert_eq!(found("RB123456785GB"), Some((Service::Registered, "GB")));
+        assert_eq!(found("EE473124829CN"), Some((Service::Ems, "CN")));
+        assert_eq!(found("ZA473124829CN"), Some((Service::Agreed, "CN")));
+        assert_eq!(found("TA473124829CN"), None);
+        let despatch = despatch("CNPEKADEFRAAAUN60012").unwrap();
+        assert_eq!(despatch.country.alpha2(), "DE");
+        assert_eq!((despatch.category, despatch.subclass), ('A', "UN"));
+        assert_eq!(despatch.number, "60012");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Line;
+use crate::planted;
 use crate::{Action, AlarmChange, AlarmKind, LineTime};
 
 /// Parcels over which the share of no-reads is taken.
@@ -26,6 +27,14 @@ pub(super) struct Alarms {
 impl Alarms {
     pub(super) fn raised(&self) -> impl Iterator<Item = AlarmKind> + '_ {
         self.raised.iter().copied()
+    }
+
+    pub(super) fn any(&self) -> bool {
+        !self.raised.is_empty()
+    }
+
+    pub(super) fn is_raised(&self, kind: AlarmKind) -> bool {
+        self.raised.contains(&kind)
     }
 
     /// Records whether one more parcel was read; gives the change of the alarm.
@@ -64,7 +73,7 @@ impl Line {
         } else {
             self.alarms.raised.remove(&kind)
         };
-        if changed {
+        if changed || planted::is(26) {
             let change = if on {
                 AlarmChange::Raised
             } else {
@@ -133,21 +142,40 @@ impl Line {
         for chute in changes {
             self.chute_changed(chute);
         }
+        self.find_timer();
     }
 
     /// The earliest time at which [`Line::timers`] has something to do.
     pub(super) fn next_timer(&self) -> Option<(LineTime, &'static str)> {
+        if self.timer.is_none_or(|(due, _)| due > self.now) {
+            return self.timer;
+        }
+        // Once the time is up, only belt travel can make it a jam, and that is an event.
+        let moved = self.encoder.moved_at();
+        let beams = self.beam_timers();
+        let open = beams.filter(|(due, _)| *due > self.now || *due <= moved);
+        open.chain(self.chutes.next_timer(self.jam_ms())).min()
+    }
+
+    /// Notes the earliest timer, after anything that sets or stops one.
+    pub(super) fn find_timer(&mut self) {
+        let chutes = self.chutes.next_timer(self.jam_ms());
+        self.timer = self.beam_timers().chain(chutes).min();
+    }
+
+    /// When each blocked photo-eye on the belt becomes jammed.
+    fn beam_timers(&self) -> impl Iterator<Item = (LineTime, &'static str)> + '_ {
         let jam_ms = self.jam_ms();
-        let beams = self.beams.iter().enumerate().filter_map(|(eye, beam)| {
-            beam.blocked_since()?;
-            let raised = AlarmKind::Jam {
-                eye: self.eye_id(eye),
-            };
-            let due = beam.blocked_at.after_ms(jam_ms);
-            // Once the time is up, only belt travel can make it a jam, and that is an event.
-            let open = due > self.now || due <= self.encoder.moved_at();
-            (open && !self.alarms.raised.contains(&raised)).then_some((due, "jam"))
-        });
-        beams.chain(self.chutes.next_timer(jam_ms)).min()
+        self.beams
+            .iter()
+            .enumerate()
+            .filter_map(move |(eye, beam)| {
+                beam.blocked_since()?;
+                let raised = AlarmKind::Jam {
+                    eye: self.eye_id(eye),
+                };
+                let due = beam.blocked_at.after_ms(jam_ms);
+                (!self.alarms.raised.contains(&raised)).then_some((due, "jam"))
+            })
     }
 }

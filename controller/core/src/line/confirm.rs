@@ -4,6 +4,7 @@
 use super::Line;
 use super::associate::{Candidate, associate};
 use super::parcel::{Parcel, Sent};
+use crate::planted;
 use crate::topology::{ChuteKind, ChuteSpec};
 use crate::{ChuteId, Edge, Outcome, RejectCause, Step, Ticks};
 
@@ -30,44 +31,54 @@ impl Line {
             return;
         };
         let found = match spec.kind {
-            ChuteKind::Reject => self.who_fell(&spec, at),
-            ChuteKind::Sort | ChuteKind::Recirculation => self.who_was_sent(chute, &spec, at),
+            ChuteKind::Reject if spec.diverter.is_none() => self.who_fell(&spec, at),
+            ChuteKind::Sort | ChuteKind::Recirculation | ChuteKind::Reject => {
+                self.who_was_sent(chute, &spec, at)
+            }
         };
         match (found, spec.kind) {
             (Some(index), ChuteKind::Reject) => self.rejected(index),
             (Some(index), ChuteKind::Recirculation) => self.recirculated(index, at),
             (Some(index), ChuteKind::Sort) => self.sorted(index, chute),
-            (None, ChuteKind::Reject) => self.rejected_unknown(&spec, at),
-            (None, ChuteKind::Sort | ChuteKind::Recirculation) => {
+            (None, ChuteKind::Reject) if spec.diverter.is_none() => {
+                self.rejected_unknown(&spec, at);
+            }
+            (None, ChuteKind::Sort | ChuteKind::Recirculation | ChuteKind::Reject) => {
                 self.somebody_in(chute, &spec, at);
             }
         }
     }
 
-    /// The parcel with a stroke to this chute that the edge shows.
+    /// The parcel with a stroke to this chute that the edge shows; one that is thought to have been
+    /// seen on the belt behind its diverter only if there is no other.
     fn who_was_sent(&self, index: usize, spec: &ChuteSpec, at: Ticks) -> Option<usize> {
         let (_, diverter) = self.geometry().diverter_of(index)?;
         let typical = spec.confirm_min.saturating_add(spec.confirm_max) / 2;
         let sigma = (spec.confirm_max.saturating_sub(spec.confirm_min) / 4).max(20);
-        let candidates = self.belt.iter().enumerate().filter_map(|(index, parcel)| {
-            let stroke = parcel.stroke.as_ref()?;
-            let here = self.geometry().chute(stroke.chute)?.id == spec.id;
-            let left = self.middle_at(parcel, diverter.position);
-            let early = left.offset(self.gate(parcel).saturating_neg());
-            let expires = self
-                .chute_expires(parcel, stroke)?
-                .offset(self.gate(parcel));
-            if !here || at.is_before(early) || expires.is_before(at) {
-                return None;
-            }
-            let deviation = at.signed_since(left.offset(typical));
-            Some(Candidate {
-                index,
-                deviation,
-                sigma,
-            })
-        });
-        associate(candidates).map(|winner| winner.index)
+        let find = |missed: bool| {
+            let candidates = self.belt.iter().enumerate().filter_map(|(index, parcel)| {
+                let stroke = parcel.stroke.as_ref()?;
+                let here = self.geometry().chute(stroke.chute)?.id == spec.id;
+                let seen = self.geometry().eye(parcel.track.seen)?.position;
+                let left = self.middle_at(parcel, diverter.position);
+                let early = left.offset(self.gate(parcel).saturating_neg());
+                let expires = self
+                    .chute_expires(parcel, stroke)?
+                    .offset(self.gate(parcel));
+                let behind = seen > diverter.position;
+                if !here || behind != missed || at.is_before(early) || expires.is_before(at) {
+                    return None;
+                }
+                let deviation = at.signed_since(left.offset(typical));
+                Some(Candidate {
+                    index,
+                    deviation,
+                    sigma,
+                })
+            });
+            associate(candidates).map(|winner| winner.index)
+        };
+        find(false).or_else(|| find(true))
     }
 
     /// The parcel at the end of the belt that the edge shows.
@@ -98,10 +109,11 @@ impl Line {
     }
 
     fn sorted(&mut self, index: usize, chute: usize) {
-        let Some(parcel) = self.belt.remove(index) else {
+        let Some(parcel) = self.remove_diverted(index) else {
             return;
         };
-        self.chutes.entered(chute);
+        let chute = if planted::is(31) { chute ^ 1 } else { chute };
+        self.chutes.entered(chute, parcel.length.unwrap_or(0));
         self.chutes.worked(chute);
         let id = self
             .geometry()
@@ -112,39 +124,44 @@ impl Line {
     }
 
     fn recirculated(&mut self, index: usize, at: Ticks) {
-        let Some(parcel) = self.belt.remove(index) else {
+        let Some(parcel) = self.remove_diverted(index) else {
             return;
         };
         if let Some(stroke) = &parcel.stroke {
-            self.chutes.give_up(stroke.chute);
+            self.chutes.give_up(stroke);
             self.chutes.worked(stroke.chute);
         }
-        self.send_round(parcel, at);
+        let comes = at.offset(self.geometry().lap);
+        self.send_round(parcel, comes);
     }
 
     fn rejected(&mut self, index: usize) {
-        if let Some(parcel) = self.belt.get_mut(index)
-            && let Some(stroke) = parcel.stroke.take()
-        {
-            // It had a stroke and fell off the end: as good as seen behind its diverter.
-            self.chutes.give_up(stroke.chute);
-            if let Some(parcel) = self.belt.get_mut(index) {
+        let reject = self.geometry().reject;
+        let sent = self.belt.get_mut(index).and_then(|p| p.stroke.take());
+        if let Some(stroke) = &sent {
+            self.chutes.give_up(stroke);
+        }
+        if sent.is_some_and(|stroke| stroke.chute == reject) {
+            self.chutes.worked(reject);
+        } else {
+            if let Some(parcel) = self.belt.get_mut(index).filter(|_| sent.is_some()) {
+                // It had a stroke and fell off the end: as good as seen behind its diverter.
                 parcel.doubt(RejectCause::FailedDivert);
             }
+            self.decide(index);
+            self.tell(index);
         }
-        self.decide(index);
-        self.tell(index);
-        let Some(parcel) = self.belt.remove(index) else {
+        let Some(parcel) = self.remove(index) else {
             return;
         };
         let decided = parcel.choice.and_then(|choice| choice.cause());
         let cause = parcel
             .doubt
+            .or(parcel.unproven)
             .or(decided)
             .or(parcel.hindrance)
             .unwrap_or(RejectCause::Late);
-        let reject = self.geometry().reject;
-        self.chutes.entered(reject);
+        self.chutes.entered(reject, parcel.length.unwrap_or(0));
         self.end(parcel, Outcome::Rejected { cause });
         self.chute_changed(reject);
     }
@@ -184,7 +201,7 @@ impl Line {
         let candidates = self.belt.iter().enumerate().filter_map(|(index, parcel)| {
             let seen = self
                 .geometry()
-                .eye(parcel.seen)
+                .eye(parcel.track.seen)
                 .map_or(0, |eye| eye.position);
             let left = self.middle_at(parcel, position);
             let after = at.signed_since(left);
@@ -208,15 +225,18 @@ impl Line {
 
     /// The suspect was not seen again: it is in another chute than decided.
     pub(super) fn end_missort(&mut self, index: usize, seen: usize) {
-        let geometry = self.topology.geometry();
-        let Some(parcel) = self.belt.remove(index) else {
+        let Some(parcel) = self.remove(index) else {
             return;
         };
+        let geometry = self.topology.geometry();
         let id = |chute: usize| geometry.chute(chute).map_or(ChuteId(0), |chute| chute.id);
         let chosen = parcel.choice.map_or(geometry.reject, |choice| choice.chute);
         let (decided, seen_id) = (id(chosen), id(seen));
-        self.chutes.entered(seen);
-        let outcome = if decided == seen_id {
+        self.chutes.entered(seen, parcel.length.unwrap_or(0));
+        let outcome = if seen == geometry.reject {
+            let cause = parcel.doubt.unwrap_or(RejectCause::Uncertain);
+            Outcome::Rejected { cause }
+        } else if decided == seen_id {
             Outcome::Sorted { chute: seen_id }
         } else {
             Outcome::Missort {

@@ -1,6 +1,7 @@
 //! Is the encoder's count to be believed? Steps beyond the drive's speed, travel backwards and
 //! a count that stands while parcels pass photo-eyes all mean that no stroke may rest on it.
 
+use crate::planted;
 use crate::topology::Geometry;
 use crate::{EyeId, LineTime, Ticks};
 
@@ -64,6 +65,11 @@ impl Encoder {
         self.count
     }
 
+    /// Newest count told by itself: every edge up to it has been told before.
+    pub(super) fn told(&self) -> Option<Ticks> {
+        self.latched.map(|(_, at)| at)
+    }
+
     pub(super) const fn suspect(&self) -> bool {
         self.suspect_since.is_some()
     }
@@ -103,7 +109,7 @@ impl Encoder {
         let allowed = i64::from(self.reach(then, now)).saturating_add(self.lag);
         self.count_lag(i64::from(travel), now.since(then));
         self.measure_speed(now, at);
-        if travel < 0 || i64::from(travel) > allowed {
+        if !planted::is(24) && (travel < 0 || i64::from(travel) > allowed) {
             self.count = Some(at);
             return self.distrust(now);
         }
@@ -185,7 +191,8 @@ impl Encoder {
     }
 
     fn forward(&mut self, at: Ticks) {
-        if self.count.is_none_or(|count| count.is_before(at)) {
+        let wrong = planted::is(29) && self.count.is_some_and(|count| at.0 < count.0);
+        if !wrong && self.count.is_none_or(|count| count.is_before(at)) {
             self.count = Some(at);
         }
     }

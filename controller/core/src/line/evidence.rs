@@ -62,6 +62,13 @@ impl Evidence {
             .all(|shot| shot.answered || !well(shot.camera))
     }
 
+    /// A camera takes more than one frame of it, so that one alone does not show all of it.
+    pub(super) fn in_parts(&self) -> bool {
+        let first = self.shots.first().map(|shot| shot.camera);
+        let mut others = self.shots.iter().skip(1);
+        others.any(|shot| Some(shot.camera) == first)
+    }
+
     pub(super) const fn reading(&self) -> &Reading {
         &self.reading
     }

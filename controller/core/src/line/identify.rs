@@ -3,9 +3,10 @@
 use super::Line;
 use super::evidence::Added;
 use super::parcel::Parcel;
+use crate::planted;
 use crate::{
-    Action, AlarmKind, CameraId, Destination, ParcelId, PlanMatch, Reading, Resolution, Step,
-    TriggerId,
+    Action, AlarmKind, CameraId, Destination, Everything, ParcelId, PlanMatch, Reading, Resolution,
+    Step, TriggerId,
 };
 
 impl Parcel {
@@ -32,6 +33,17 @@ impl Parcel {
             *turn = turn.wrapping_add(1);
         }
     }
+
+    /// Takes its turn where the plan sends everything to chutes in turn.
+    pub(super) fn take_turn(&mut self, turns: &mut [usize]) {
+        let spreads = |everything: &Everything| everything.spread;
+        if self.plan.everything.as_ref().is_some_and(spreads)
+            && let Some(turn) = turns.first_mut()
+        {
+            self.turn = *turn;
+            *turn = turn.wrapping_add(1);
+        }
+    }
 }
 
 impl Line {
@@ -48,12 +60,12 @@ impl Line {
         let owner = self
             .belt
             .iter()
-            .position(|parcel| parcel.evidence.owns(camera, trigger));
+            .position(|parcel| parcel.evidence.owns(camera, trigger) || planted::is(15));
         let Some(index) = owner else { return };
         let Some(parcel) = self.belt.get_mut(index) else {
             return;
         };
-        let (id, late) = (parcel.id, parcel.stroke.is_some());
+        let (id, late) = (parcel.id, parcel.stroke.is_some() && !planted::is(23));
         let before = parcel.evidence.fresh();
         let added = if late {
             Added::Nothing
@@ -73,6 +85,7 @@ impl Line {
                 late,
             },
         );
+        self.look_for_duplicates(id, reading);
         if let Some(reading) = fused {
             self.act(Action::Resolve {
                 parcel: id,
@@ -80,7 +93,14 @@ impl Line {
             });
         }
         self.decide(index);
-        self.wake();
+    }
+
+    fn look_for_duplicates(&mut self, id: ParcelId, reading: &Reading) {
+        for code in &reading.codes {
+            if let Some(of) = self.duplicates.take(code, id, self.now) {
+                self.step(id, Step::Duplicate { of });
+            }
+        }
     }
 
     /// The shell has looked a parcel up. An answer that is late is kept for the next lap.
@@ -93,8 +113,9 @@ impl Line {
         if parcel.keyed {
             return;
         }
+        let late = parcel.stroke.is_some();
         parcel.resolution = Some(resolution.clone());
-        if parcel.stroke.is_none() {
+        if !late && parcel.plan.everything.is_none() {
             parcel.match_rule(turns);
         }
         let (destination, hop, why) = match resolution {
@@ -102,8 +123,10 @@ impl Line {
                 destination,
                 hop,
                 why,
+                ..
             } => (Some(destination.clone()), hop.clone(), why.clone()),
-            Resolution::Hold { reason } => (None, None, reason.clone()),
+            Resolution::Hold { reason, why } if why.is_empty() => (None, None, reason.clone()),
+            Resolution::Hold { reason, why } => (None, None, format!("{reason}: {why}")),
             Resolution::Unknown => (None, None, String::from("unknown")),
         };
         self.step(
@@ -112,12 +135,12 @@ impl Line {
                 destination,
                 hop,
                 why,
+                late,
             },
         );
         if let Some(index) = self.find(id) {
             self.decide(index);
         }
-        self.wake();
     }
 
     /// A person has keyed a destination in; it stands above every reading.
@@ -126,6 +149,7 @@ impl Line {
             destination: destination.clone(),
             hop: None,
             why: String::from("keyed"),
+            sequence: None,
         };
         self.resolved(id, &keyed);
         let mut all = self.belt.iter_mut().chain(&mut self.returning);

@@ -2,7 +2,10 @@
 
 use super::Line;
 use super::parcel::Parcel;
-use crate::{Action, Command, Outcome, ParcelId, RejectCause, Seq, Step, Ticks, TriggerId};
+use crate::planted;
+use crate::{
+    Action, CameraId, Command, Epoch, Outcome, ParcelId, RejectCause, Seq, Step, Ticks, TriggerId,
+};
 
 /// Part of the recirculation conveyor's length by which a parcel may come early or late, beside
 /// the window: 1/100.
@@ -17,7 +20,8 @@ impl Line {
     }
 
     pub(super) fn new_seq(&mut self) -> Seq {
-        self.identities.seq = self.identities.seq.wrapping_add(1).max(1);
+        let step = u16::from(!planted::is(28));
+        self.identities.seq = self.identities.seq.wrapping_add(step).max(1);
         Seq(self.identities.seq)
     }
 
@@ -26,41 +30,58 @@ impl Line {
         TriggerId(self.identities.trigger)
     }
 
-    /// A parcel at induction, its leading edge at `since`; without a length it is longer than the
-    /// longest.
-    pub(super) fn induct(&mut self, since: Ticks, length: Option<i32>) -> ParcelId {
-        let mut parcel = if let Some(mut parcel) = self.coming_round(since, length) {
+    /// A parcel at an induction, its leading edge at `since`; without a length it is longer than
+    /// the longest.
+    pub(super) fn induct(&mut self, beam: usize, since: Ticks, length: Option<i32>) -> ParcelId {
+        let merge = self.geometry().merge(beam);
+        let known = merge.is_none().then(|| self.coming_round(since, length));
+        let mut parcel = if let Some(mut parcel) = known.flatten() {
             parcel.next_lap(since, self.plan.clone());
             parcel
         } else {
             self.counters.inducted = self.counters.inducted.saturating_add(1);
             Parcel::new(self.new_parcel_id(), since, 0, self.plan.clone())
         };
-        if parcel.lap == 0 && self.hides_another(since, length) {
+        if merge.is_none() && parcel.lap == 0 && self.hides_another(since, length) {
             parcel.doubt(RejectCause::Uncertain);
         }
+        parcel.seen_at = self.time_of(since);
         parcel.length = length;
-        let id = parcel.id;
-        self.step(
-            id,
-            Step::Inducted {
-                at: since,
-                lap: parcel.lap,
-            },
-        );
-        let gap = self.last_trailing.map(|before| since.signed_since(before));
-        if let Some(length) = length {
-            let mm = |ticks: i32| u32::try_from(self.topology.mm(i64::from(ticks))).unwrap_or(0);
-            let (length_mm, gap_mm) = (mm(length), gap.map(mm));
-            self.step(id, Step::Measured { length_mm, gap_mm });
+        let mut place = self.belt.len();
+        if let Some(merge) = merge {
+            place = self.merge_in(&mut parcel, merge, since);
         }
+        let gap = match merge {
+            Some(_) => None,
+            None => self.last_trailing.map(|before| since.signed_since(before)),
+        };
+        self.tell_inducted(&parcel, (beam, since), gap);
         self.judge(&mut parcel, gap);
         if parcel.doubt.is_none() {
             self.trigger_cameras(&mut parcel);
         }
-        parcel.match_rule(&mut self.turns);
-        self.insert(self.belt.len(), parcel);
+        if parcel.plan.everything.is_some() {
+            parcel.take_turn(&mut self.turns);
+        } else {
+            parcel.match_rule(&mut self.turns);
+        }
+        let id = parcel.id;
+        self.insert(place, parcel);
+        let placed = self.find(id).zip(merge);
+        if let Some((index, merge)) = placed {
+            self.judge_merge(index, merge.position);
+        }
         id
+    }
+
+    fn tell_inducted(&mut self, parcel: &Parcel, (beam, at): (usize, Ticks), gap: Option<i32>) {
+        let (eye, lap) = (self.eye_id(beam), parcel.lap);
+        self.step(parcel.id, Step::Inducted { eye, at, lap });
+        if let Some(length) = parcel.length {
+            let mm = |ticks: i32| u32::try_from(self.topology.mm(i64::from(ticks))).unwrap_or(0);
+            let (length_mm, gap_mm) = (mm(length), gap.map(mm));
+            self.step(parcel.id, Step::Measured { length_mm, gap_mm });
+        }
     }
 
     /// What induction alone says against a parcel, and against the one before it.
@@ -68,21 +89,31 @@ impl Line {
         let geometry = self.topology.geometry();
         match parcel.length {
             None => parcel.doubt(RejectCause::TooLong),
-            Some(length) if length > geometry.length_max => parcel.doubt(RejectCause::TooLong),
+            Some(length) if length > geometry.length_max && !planted::is(22) => {
+                parcel.doubt(RejectCause::TooLong);
+            }
             Some(length) if length < geometry.length_min => parcel.doubt(RejectCause::TooShort),
             Some(_) => {}
         }
-        if let Err(cause @ (RejectCause::Stop | RejectCause::Uncertain)) = self.may_divert() {
+        if let Err(cause @ (RejectCause::Stop | RejectCause::Uncertain)) = self.may_divert()
+            && self.carriers_known()
+        {
             parcel.doubt(cause);
         }
-        if gap.is_none_or(|gap| gap >= geometry.gap_min) {
+        let before = self.belt.len().checked_sub(1);
+        let near = if geometry.carriers.is_some() {
+            let last = before.and_then(|before| self.belt.get(before));
+            last.is_some_and(|last| gap.is_some() && self.share_a_carrier(last, parcel, 0))
+        } else {
+            gap.is_some_and(|gap| gap < geometry.gap_min)
+        };
+        if planted::is(21) || !near {
             return;
         }
         parcel.doubt(RejectCause::Gap);
-        let before = self.belt.len().checked_sub(1);
         if let Some(index) = before
             && let Some(other) = self.belt.get_mut(index)
-            && other.seen == 0
+            && other.track.seen == 0
             && other.stroke.is_none()
         {
             other.doubt(RejectCause::Gap);
@@ -99,7 +130,8 @@ impl Line {
             let known = parcel.length.unwrap_or(length);
             let edges = self.geometry().chatter.saturating_mul(2);
             let allowed = (known / LENGTH_SHARE).saturating_add(edges);
-            since.signed_since(parcel.origin).saturating_abs() <= gate.saturating_add(parcel.slack)
+            since.signed_since(parcel.track.origin).saturating_abs()
+                <= gate.saturating_add(parcel.track.slack)
                 && length.saturating_sub(known).saturating_abs() <= allowed
         })?;
         let mut coming = self.returning.drain(..=index).collect::<Vec<_>>();
@@ -115,7 +147,7 @@ impl Line {
         let gate = self.lap_gate();
         let length = length.unwrap_or(self.geometry().length_max);
         self.returning.iter().any(|parcel| {
-            let ahead = parcel.origin.signed_since(since);
+            let ahead = parcel.track.origin.signed_since(since);
             let inside = ahead >= gate.saturating_neg() && ahead <= length.saturating_add(gate);
             inside && parcel.length.is_some_and(|known| known < length)
         })
@@ -123,26 +155,30 @@ impl Line {
 
     fn lap_gate(&self) -> i32 {
         let geometry = self.geometry();
+        if geometry.carriers.is_some() {
+            return geometry.window;
+        }
         geometry.window.saturating_add(geometry.lap / LAP_SHARE)
     }
 
-    /// A parcel was seen on the recirculation conveyor at `at`.
-    pub(super) fn send_round(&mut self, mut parcel: Parcel, at: Ticks) {
+    /// A parcel is on its way back to induction, where its leading edge comes at `comes`.
+    pub(super) fn send_round(&mut self, mut parcel: Parcel, comes: Ticks) {
         let cause = parcel
             .choice
             .and_then(|choice| choice.cause())
             .unwrap_or(RejectCause::Plan);
         let lap = parcel.lap;
-        parcel.origin = at.offset(self.geometry().lap);
+        let late = if planted::is(34) { 700 } else { 0 };
+        parcel.track.origin = comes.offset(late);
         parcel.stroke = None;
-        parcel.slack = 0;
+        parcel.track.slack = 0;
         let late = self.lap_gate().saturating_add(self.geometry().delivery);
         // At induction a parcel counts when its trailing edge has passed.
         let longest = self
             .geometry()
             .length_max
             .saturating_add(self.geometry().chatter);
-        parcel.due = parcel.origin.offset(late).offset(longest);
+        parcel.due = parcel.track.origin.offset(late).offset(longest);
         self.counters.recirculations = self.counters.recirculations.saturating_add(1);
         self.step(parcel.id, Step::Recirculated { cause, lap });
         self.returning.push_back(parcel);
@@ -152,11 +188,11 @@ impl Line {
     /// Gives up parcels that did not come round in time.
     pub(super) fn returning_due(&mut self, count: Ticks) {
         while let Some(first) = self.returning.front() {
-            let due = first.due.offset(first.slack);
+            let due = first.due.offset(first.track.slack);
             if count.is_before(due) {
                 if let Some(first) = self.returning.front_mut() {
                     first.due = due;
-                    first.slack = 0;
+                    first.track.slack = 0;
                 }
                 return;
             }
@@ -182,32 +218,42 @@ impl Line {
             return;
         };
         for index in 0..self.geometry().cameras.len() {
-            let Some((camera, position)) = self.geometry().cameras.get(index).copied() else {
+            let Some(camera) = self.geometry().cameras.get(index).copied() else {
                 continue;
             };
-            let at = parcel.origin.offset(position).offset(length / 2);
-            // A command that comes too late is refused by the node; one that surely would is
-            // not sent. Half the command time is kept.
-            let least = self.geometry().command / 2;
-            if self
-                .encoder
-                .count()
-                .is_some_and(|count| at.signed_since(count) < least)
-            {
-                continue;
+            let frames = camera.frames(length);
+            for frame in 0..frames {
+                // The middle of this part of the parcel.
+                let odd = frame.saturating_mul(2).saturating_add(1);
+                let part = length.saturating_mul(odd).checked_div(frames).unwrap_or(0) / 2;
+                let at = parcel.track.origin.offset(camera.position).offset(part);
+                self.trigger(parcel, (camera.id, at), epoch);
             }
-            let trigger = self.new_trigger();
-            let seq = self.new_seq();
-            parcel.evidence.expect(camera, trigger);
-            self.act(Action::Send {
-                command: Command::Trigger {
-                    seq,
-                    epoch,
-                    camera,
-                    trigger,
-                    at,
-                },
-            });
         }
+    }
+
+    fn trigger(&mut self, parcel: &mut Parcel, (camera, at): (CameraId, Ticks), epoch: Epoch) {
+        // A command that comes too late is refused by the node; one that surely would is
+        // not sent. Half the command time is kept.
+        let least = self.geometry().command / 2;
+        if self
+            .encoder
+            .count()
+            .is_some_and(|count| at.signed_since(count) < least)
+        {
+            return;
+        }
+        let trigger = self.new_trigger();
+        let seq = self.new_seq();
+        parcel.evidence.expect(camera, trigger);
+        self.act(Action::Send {
+            command: Command::Trigger {
+                seq,
+                epoch,
+                camera,
+                trigger,
+                at,
+            },
+        });
     }
 }

@@ -1,16 +1,24 @@
-//! The field node, the stop circuit and the controller's own restart: whenever one of them was
-//! away, nothing that was on the belt is diverted.
+//! The field node, the stop circuit and the controller's own restart.
+//!
+//! While one of them is away nothing is diverted, and strokes that the node has not begun are
+//! void. The encoder has counted on and the node's ring keeps the edges, so that places are still
+//! known when it comes back: a parcel that only missed its commit position goes further. What a
+//! stop, a restart or lost edges make doubtful must be confirmed by the next photo-eye, in order
+//! and by its length, before it is diverted.
 
 use super::Line;
 use super::encoder::Verdict;
 use super::parcel::StrokeState;
+use crate::planted;
 use crate::topology::BeltEye;
-use crate::{AlarmKind, Epoch, NodeFault, RejectCause, Ticks};
+use crate::{AlarmKind, Epoch, NodeFault, RejectCause, Step, Ticks};
 
 /// What is known of the node.
 #[derive(Debug, Default)]
 pub(super) struct Node {
     epoch: Option<Epoch>,
+    /// The last epoch there was.
+    last: Option<Epoch>,
     fault: Option<NodeFault>,
     /// The stop circuit is open.
     open: bool,
@@ -35,7 +43,8 @@ impl Line {
         if self.node.latched {
             return Err(RejectCause::Stop);
         }
-        if self.encoder.suspect() {
+        let suspect = self.encoder.suspect() && !planted::is(14);
+        if suspect || !self.carriers_known() {
             return Err(RejectCause::Uncertain);
         }
         self.node.epoch.ok_or(RejectCause::NodeDown)
@@ -44,9 +53,9 @@ impl Line {
     pub(super) fn node_up(&mut self, epoch: Epoch, at: Ticks, gap: bool) {
         if self.node.epoch.is_some_and(|old| old != epoch) {
             self.void_strokes();
-            self.doubt_all(RejectCause::NodeDown);
         }
         self.node.epoch = Some(epoch);
+        let renewed = self.node.last.replace(epoch) != Some(epoch);
         if let Some(fault) = self.node.fault.take() {
             self.alarm(AlarmKind::Node { fault }, false);
         }
@@ -56,45 +65,52 @@ impl Line {
         }
         self.encoder.rebase(self.now, at, continues && !gap);
         if gap || !continues {
-            self.edges_lost(at);
+            self.edges_lost(at, continues);
+        } else if renewed {
+            self.strokes_emptied(at);
+        }
+        for index in 0..self.belt.len() {
+            self.decide(index);
         }
         self.wake();
     }
 
     pub(super) fn node_down(&mut self, fault: NodeFault) {
-        self.node.epoch = None;
+        self.node.epoch = self.node.epoch.filter(|_| planted::is(11));
         if let Some(old) = self.node.fault.replace(fault).filter(|old| *old != fault) {
             self.alarm(AlarmKind::Node { fault: old }, false);
         }
         self.alarm(AlarmKind::Node { fault }, true);
         self.void_strokes();
-        self.doubt_all(RejectCause::NodeDown);
+        self.wake();
     }
 
     pub(super) fn stop(&mut self, active: bool) {
         self.node.open = active;
         if active {
-            self.node.latched = true;
+            self.node.latched = !planted::is(12);
             self.alarm(AlarmKind::Stopped, true);
             self.void_strokes();
-            self.doubt_all(RejectCause::Stop);
+            // A belt that stops hard moves what lies on it, and people may have reached in.
+            let slack = self.geometry().window / 2;
+            self.unprove_all(RejectCause::Stop, slack);
         }
     }
 
     /// A person allows diverting again; refused while the stop circuit is open.
     pub(super) fn reset(&mut self) {
-        if !self.node.open && self.node.latched {
+        if (!self.node.open || planted::is(13)) && self.node.latched {
             self.node.latched = false;
             self.alarm(AlarmKind::Stopped, false);
             self.wake();
         }
     }
 
-    /// The controller has just replayed its journal: what was on the belt may be anywhere.
+    /// The controller has just replayed its journal.
     pub(super) fn restarted(&mut self) {
         self.node.epoch = None;
         self.void_strokes();
-        self.doubt_all(RejectCause::Restart);
+        self.unprove_all(RejectCause::Restart, 0);
         self.encoder.forget_time();
     }
 
@@ -102,38 +118,122 @@ impl Line {
         match verdict {
             Verdict::Same => {}
             Verdict::Suspect => {
-                self.alarm(AlarmKind::Encoder, true);
+                self.round.forget();
+                self.tell_encoder();
+                // What was sent fires at counts that mean other places by now.
+                for index in 0..self.belt.len() {
+                    self.withdraw(index, RejectCause::Uncertain);
+                }
                 self.widen();
                 self.doubt_all(RejectCause::Uncertain);
             }
-            Verdict::Recovered => self.alarm(AlarmKind::Encoder, false),
+            Verdict::Recovered => self.tell_encoder(),
         }
     }
 
     /// The node has emptied its queue: what had not fired will not. A stroke whose end is not
     /// known stays on record, because the parcel may have gone with it.
     fn void_strokes(&mut self) {
-        for machine in &mut self.machines {
-            machine.clear();
-        }
         for parcel in &mut self.belt {
             if let Some(stroke) = &mut parcel.stroke
-                && stroke.state != StrokeState::Done
+                && matches!(stroke.state, StrokeState::Sent | StrokeState::Withdrawing)
             {
                 stroke.state = StrokeState::Unknown;
             }
         }
     }
 
-    /// Edges were lost: photo-eyes start anew, and parcels may be further than was seen.
-    fn edges_lost(&mut self, at: Ticks) {
+    /// The node is in a new epoch: what it had not begun at `at` will not happen, and its parcel
+    /// may be diverted otherwise. What was under way was cut short.
+    fn strokes_emptied(&mut self, at: Ticks) {
+        let geometry = self.topology.geometry();
+        for (index, machine) in self.machines.iter_mut().enumerate() {
+            let specs = geometry.diverters.iter();
+            let back = specs.filter(|spec| spec.machine == index);
+            let back = back.map(|spec| spec.retract).max().unwrap_or(0);
+            machine.emptied(at.offset(back));
+        }
+        for index in 0..self.belt.len() {
+            let Some(parcel) = self.belt.get_mut(index) else {
+                return;
+            };
+            let Some(stroke) = &mut parcel.stroke else {
+                continue;
+            };
+            let (seq, begun) = (stroke.seq, !at.is_before(stroke.fire_at));
+            match stroke.state {
+                StrokeState::Unknown if !begun => {
+                    let id = parcel.id;
+                    let sent = *stroke;
+                    parcel.stroke = None;
+                    parcel.hindrance = Some(RejectCause::NodeDown);
+                    self.chutes.give_up(&sent);
+                    let cause = RejectCause::NodeDown;
+                    self.step(
+                        id,
+                        Step::Aborted {
+                            refusal: None,
+                            cause,
+                        },
+                    );
+                }
+                StrokeState::Fired => self.cut_short(seq),
+                StrokeState::Unknown
+                | StrokeState::Sent
+                | StrokeState::Withdrawing
+                | StrokeState::Done => {}
+            }
+        }
+    }
+
+    /// A diverter went back before its stroke was over. Whether it took its parcel along is open,
+    /// and it may have pushed it: a photo-eye must see it first.
+    pub(super) fn cut_short(&mut self, seq: crate::Seq) {
+        let slack = self.geometry().window / 2;
+        for parcel in &mut self.belt {
+            if let Some(stroke) = parcel.stroke.as_mut().filter(|stroke| stroke.seq == seq) {
+                stroke.state = StrokeState::Unknown;
+                parcel.track.slack = parcel.track.slack.max(slack);
+                parcel.unproven.get_or_insert(RejectCause::NodeDown);
+            }
+        }
+    }
+
+    /// Every parcel on the belt must be confirmed before it is diverted.
+    pub(super) fn unprove_all(&mut self, cause: RejectCause, slack: i32) {
+        if planted::is(10) {
+            return;
+        }
+        self.settle_all();
+        for parcel in &mut self.belt {
+            parcel.unproven = Some(cause);
+            parcel.track.slack = parcel.track.slack.max(slack);
+        }
+        for index in 0..self.belt.len() {
+            self.decide(index);
+        }
+        self.wake();
+    }
+
+    /// Edges were lost: photo-eyes start anew, and parcels may be further than was seen. Where the
+    /// encoder has counted on, their places are known all the same.
+    fn edges_lost(&mut self, at: Ticks, counted: bool) {
         for beam in &mut self.beams {
             beam.reset();
         }
+        for machine in &mut self.machines {
+            machine.clear();
+        }
         self.last_trailing = None;
+        self.settle_all();
         self.pass_unseen(at);
-        self.widen();
-        self.doubt_all(RejectCause::NodeDown);
+        if counted {
+            let slack = self.geometry().window;
+            self.unprove_all(RejectCause::NodeDown, slack);
+        } else {
+            self.widen();
+            self.doubt_all(RejectCause::NodeDown);
+        }
     }
 
     /// Photo-eyes that parcels have passed by now are not expected to have seen them.
@@ -143,21 +243,24 @@ impl Line {
                 return;
             };
             let passed = |eye: &BeltEye| self.predict(parcel, eye.position).is_before(at);
-            let eyes = self.geometry().eyes.iter().skip(parcel.next);
+            let eyes = self.geometry().eyes.iter().skip(parcel.track.next);
             let next = parcel
+                .track
                 .next
                 .saturating_add(eyes.take_while(|eye| passed(eye)).count());
             if let Some(parcel) = self.belt.get_mut(index) {
-                parcel.next = next;
+                parcel.track.next = next;
             }
         }
     }
 
     /// Positions of all parcels become less certain by some windows.
     fn widen(&mut self) {
+        self.settle_all();
         let more = self.geometry().window.saturating_mul(4);
         for parcel in self.belt.iter_mut().chain(&mut self.returning) {
-            parcel.slack = parcel
+            parcel.track.slack = parcel
+                .track
                 .slack
                 .saturating_add(more)
                 .min(more.saturating_mul(4));
@@ -168,6 +271,8 @@ impl Line {
     /// The node counts from another origin: every track is moved there, by the travel that the
     /// time and the last speed make likely. Without the time nothing is known of any of them.
     fn transplant(&mut self, at: Ticks) {
+        self.round.forget();
+        self.settle_all();
         let Some(count) = self.encoder.count() else {
             return;
         };
@@ -182,7 +287,7 @@ impl Line {
         };
         let shift = at.signed_since(count).saturating_sub(travel);
         for parcel in self.belt.iter_mut().chain(&mut self.returning) {
-            parcel.origin = parcel.origin.offset(shift);
+            parcel.track.origin = parcel.track.origin.offset(shift);
             parcel.due = at;
             if let Some(stroke) = &mut parcel.stroke {
                 stroke.fire_at = stroke.fire_at.offset(shift);

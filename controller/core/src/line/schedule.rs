@@ -1,9 +1,10 @@
 //! Geometry of one stroke: when it must be out, and what it must not touch.
 //!
-//! A parcel is diverted when the diverter is fully out as its middle passes. It should be out
-//! before the parcel reaches the mechanism; a parcel close ahead may put that off, but never
-//! beyond the moment the middle needs. Nothing else may be over the mechanism while it moves or is
-//! out. Every distance is widened by the uncertainty of the positions it rests on.
+//! A parcel is diverted when the diverter is fully out as its grip passes: its middle, for most
+//! kinds. It should be out before the parcel reaches the mechanism; a parcel close ahead may put
+//! that off, but never beyond the moment the grip needs. Nothing else may be over the mechanism
+//! while it moves or is out; only the next parcel to the same side may find it out. Every distance
+//! is widened by the uncertainty of the positions it rests on.
 
 use std::collections::VecDeque;
 
@@ -21,8 +22,37 @@ pub(super) struct Body {
     pub(super) leading: Ticks,
     /// Length; the longest possible if it is not known.
     pub(super) length: i32,
+    /// From where to where behind the leading edge the diverter has to be out.
+    pub(super) grip: (i32, i32),
     /// How far it may be from there, either way.
     pub(super) tolerance: i32,
+}
+
+impl Body {
+    /// Count at which the diverter's position is free of it at the latest.
+    pub(super) fn end(&self) -> Ticks {
+        self.leading.offset(self.length).offset(self.tolerance)
+    }
+
+    /// Count at which it reaches the diverter's position at the earliest.
+    pub(super) fn begin(&self) -> Ticks {
+        self.leading.offset(back(self.tolerance))
+    }
+
+    /// The same, when it is known not to come before `earliest`.
+    pub(super) fn not_before(self, earliest: Ticks) -> Self {
+        let first = self.leading.offset(back(self.tolerance));
+        if !first.is_before(earliest) {
+            return self;
+        }
+        let last = self.leading.offset(self.tolerance);
+        let width = last.signed_since(earliest).max(0);
+        Self {
+            leading: earliest.offset(width / 2),
+            tolerance: width / 2,
+            ..self
+        }
+    }
 }
 
 /// What surrounds a parcel at a diverter.
@@ -56,6 +86,14 @@ pub(super) fn wanted(diverter: &DiverterSpec, parcel: Body, margin: i32) -> Tick
         .offset(back(margin))
 }
 
+/// Count at which the output must go on at the latest: fully out as the grip passes.
+pub(super) fn latest(diverter: &DiverterSpec, parcel: Body, margin: i32) -> Ticks {
+    let reach = parcel.tolerance.saturating_add(margin);
+    let (first, _) = parcel.grip;
+    let grip = parcel.leading.offset(first);
+    grip.offset(back(reach)).offset(back(diverter.extend))
+}
+
 /// Finds the stroke for a parcel.
 ///
 /// # Errors
@@ -68,9 +106,8 @@ pub(super) fn fit(
     around: &Surroundings,
     margin: i32,
 ) -> Result<Slot, RejectCause> {
-    let middle = parcel.leading.offset(parcel.length / 2);
     let reach = parcel.tolerance.saturating_add(margin);
-    let latest = middle.offset(back(reach)).offset(back(diverter.extend));
+    let latest = latest(diverter, parcel, margin);
     let passed = around
         .ahead
         .map(|ahead| clear_of(diverter, ahead, ahead.tolerance.saturating_add(margin)));
@@ -89,7 +126,8 @@ pub(super) fn fit(
             fire_at = limit;
         }
     }
-    let needed = middle.offset(reach);
+    let (_, last) = parcel.grip;
+    let needed = parcel.leading.offset(last).offset(reach);
     let mut off = parcel
         .leading
         .offset(parcel.length)
@@ -142,9 +180,11 @@ fn gap_or_doubt(
     around: &Surroundings,
     margin: i32,
 ) -> RejectCause {
-    let middle = parcel.leading.offset(parcel.length / 2);
-    let latest = middle.offset(back(margin)).offset(back(diverter.extend));
-    let needed = middle.offset(margin).offset(diverter.retract);
+    let (first, last) = parcel.grip;
+    let latest = parcel.leading.offset(first).offset(back(margin));
+    let latest = latest.offset(back(diverter.extend));
+    let needed = parcel.leading.offset(last).offset(margin);
+    let needed = needed.offset(diverter.retract);
     let near_ahead = around
         .ahead
         .is_some_and(|ahead| latest.is_before(clear_of(diverter, ahead, 0)));
@@ -162,18 +202,39 @@ fn back(ticks: i32) -> i32 {
     ticks.saturating_neg()
 }
 
+/// One stroke of a machine.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Busy {
+    pub(super) seq: Seq,
+    /// Index of the side that is out.
+    pub(super) diverter: usize,
+    /// Count at which the output goes off.
+    pub(super) off: Ticks,
+    /// Count at which the side is fully back.
+    pub(super) until: Ticks,
+}
+
 /// Strokes of one machine, both sides.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Machine {
-    busy: VecDeque<(Seq, Ticks)>,
+    busy: VecDeque<Busy>,
 }
 
 impl Machine {
-    /// Count from which the machine is free again; `None` when it is.
-    pub(super) fn free(&self) -> Option<Ticks> {
+    /// Count from which a side may be switched on; `None` when it may at once. A side need not come
+    /// back before its own next stroke: it holds its position. Its output goes off for a tick all
+    /// the same, as no output may be on longer than the limits say.
+    pub(super) fn free(&self, diverter: usize) -> Option<Ticks> {
+        let own = |busy: &Busy| busy.diverter == diverter;
         self.busy
             .iter()
-            .map(|(_, until)| *until)
+            .map(|busy| {
+                if own(busy) {
+                    busy.off.offset(1)
+                } else {
+                    busy.until
+                }
+            })
             .reduce(|a, b| if a.is_before(b) { b } else { a })
     }
 
@@ -182,22 +243,34 @@ impl Machine {
         self.busy.len() < BUSY_MAX
     }
 
-    /// Occupies the machine until it is fully back at `until`.
-    pub(super) fn occupy(&mut self, seq: Seq, until: Ticks) {
-        self.busy.push_back((seq, until));
+    /// Occupies the machine until it is fully back.
+    pub(super) fn occupy(&mut self, busy: Busy) {
+        self.busy.push_back(busy);
     }
 
     /// A stroke will not take place, or is over.
     pub(super) fn release(&mut self, seq: Seq) {
-        self.busy.retain(|(other, _)| *other != seq);
+        self.busy.retain(|busy| busy.seq != seq);
     }
 
     /// Forgets strokes that are over at `count`.
     pub(super) fn expire(&mut self, count: Ticks) {
-        self.busy.retain(|(_, until)| count.is_before(*until));
+        self.busy.retain(|busy| count.is_before(busy.until));
     }
 
-    /// The node has emptied its queue.
+    /// The node has emptied its queue, and a diverter that was out is back at `until`.
+    pub(super) fn emptied(&mut self, until: Ticks) {
+        if let Some(first) = self.busy.front().copied() {
+            self.busy.clear();
+            self.busy.push_back(Busy {
+                off: until,
+                until,
+                ..first
+            });
+        }
+    }
+
+    /// Nothing is known of it.
     pub(super) fn clear(&mut self) {
         self.busy.clear();
     }
@@ -216,12 +289,14 @@ mod tests {
         retract: 150,
         hold_ms_max: 1_200,
         machine: 0,
+        whole: false,
     };
 
     fn body(leading: u32, length: i32) -> Body {
         Body {
             leading: Ticks(leading),
             length,
+            grip: (length / 2, length / 2),
             tolerance: 10,
         }
     }
@@ -267,6 +342,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_taken_whole_needs_it_from_edge_to_edge() {
+        let whole = Body {
+            grip: (0, 300),
+            ..body(10_000, 300)
+        };
+        let fits = |ahead: u32, behind: u32| {
+            let ahead = body(9_700_u32.saturating_sub(ahead), 300);
+            let behind = body(10_300_u32.saturating_add(behind), 300);
+            fit(&DIVERTER, whole, &around(Some(ahead), Some(behind)), 15).map(|slot| {
+                let off = slot.fire_at.offset(i32::from(slot.hold));
+                (slot.fire_at.0, off.0)
+            })
+        };
+        // Out by 9,975 at the latest, and on until 10,325 at least.
+        assert_eq!(fits(700, 700), Ok((9_675, 10_325)));
+        assert_eq!(fits(350, 700), Ok((9_825, 10_325)));
+        assert_eq!(fits(349, 700), Err(RejectCause::Uncertain));
+        assert_eq!(fits(700, 350), Ok((9_675, 10_325)));
+        assert_eq!(fits(700, 349), Err(RejectCause::Uncertain));
+    }
+
+    #[test]
     fn uncertainty_is_named_when_it_alone_is_in_the_way() {
         let wide = Body {
             tolerance: 300,
@@ -308,14 +405,39 @@ mod tests {
     }
 
     #[test]
+    fn a_parcel_that_cannot_have_come_yet_is_further() {
+        let wide = Body {
+            tolerance: 100,
+            ..body(1_000, 300)
+        };
+        for (earliest, leading, tolerance) in [
+            (900, 1_000, 100),
+            (950, 1_025, 75),
+            (1_100, 1_100, 0),
+            (1_300, 1_300, 0),
+        ] {
+            let found = wide.not_before(Ticks(earliest));
+            let found = (found.leading.0, found.tolerance);
+            assert_eq!(found, (leading, tolerance), "{earliest}");
+        }
+    }
+
+    #[test]
     fn a_machine_remembers_its_strokes() {
         let mut machine = Machine::default();
-        machine.occupy(Seq(1), Ticks(10));
-        machine.occupy(Seq(2), Ticks(u32::MAX));
-        assert_eq!(machine.free(), Some(Ticks(10)), "later across the wrap");
+        let busy = |seq: u16, until: u32| Busy {
+            seq: Seq(seq),
+            diverter: 0,
+            off: Ticks(until.wrapping_sub(5)),
+            until: Ticks(until),
+        };
+        machine.occupy(busy(1, 10));
+        machine.occupy(busy(2, u32::MAX));
+        assert_eq!(machine.free(1), Some(Ticks(10)), "later across the wrap");
+        assert_eq!(machine.free(0), Some(Ticks(6)), "it holds its position");
         machine.release(Seq(1));
-        assert_eq!(machine.free(), Some(Ticks(u32::MAX)));
+        assert_eq!(machine.free(1), Some(Ticks(u32::MAX)));
         machine.expire(Ticks(0));
-        assert_eq!(machine.free(), None);
+        assert_eq!(machine.free(1), None);
     }
 }

@@ -42,6 +42,20 @@ impl Slip {
         self.variance = self.variance.saturating_add(change).max(0);
     }
 
+    /// True when parcels slip further than their window is wide, with a quarter of it to spare;
+    /// false when they keep to three quarters of it.
+    pub(super) fn beyond(&self) -> Option<bool> {
+        let sigma = u64::try_from(self.variance / SCALE).unwrap_or(0).isqrt();
+        let spread = i64::try_from(sigma).unwrap_or(i64::MAX).saturating_mul(4);
+        let reach = spread.saturating_add((self.mean / SCALE).abs());
+        let quarters = reach.saturating_mul(4);
+        if quarters > self.most.saturating_mul(5) {
+            Some(true)
+        } else {
+            (quarters < self.most.saturating_mul(3)).then_some(false)
+        }
+    }
+
     /// Error to be expected after `travel` of a zone that is `zone` ticks long.
     pub(super) fn mean(&self, travel: i32, zone: i32) -> i32 {
         let zone = i64::from(zone.max(1)).saturating_mul(SCALE);
@@ -87,6 +101,20 @@ mod tests {
         }
         assert_eq!((slip.mean(1_000, 1_000), slip.mean(500, 1_000)), (12, 6));
         assert!(slip.sigma(1_000, 1_000) < 8, "{slip:?}");
+    }
+
+    #[test]
+    fn slip_beyond_the_window_is_told() {
+        let mut slip = Slip::new(160);
+        assert_eq!(slip.beyond(), Some(false));
+        for turn in 0..200 {
+            slip.learn(if turn % 2 == 0 { 70 } else { -70 });
+        }
+        assert_eq!(slip.beyond(), Some(true), "{slip:?}");
+        for _ in 0..200 {
+            slip.learn(0);
+        }
+        assert_eq!(slip.beyond(), Some(false));
     }
 
     #[test]

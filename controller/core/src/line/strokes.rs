@@ -2,9 +2,19 @@
 
 use super::Line;
 use super::parcel::{Parcel, Sent, StrokeState};
-use super::schedule::{Slot, Surroundings, fit, wanted};
-use crate::{Action, AlarmKind, Command, RejectCause, Seq, Step, StrokeResult, Ticks};
+use super::schedule::{Body, Busy, Slot, Surroundings, fit, latest, wanted};
+use super::tracking::{SIGMAS, shortest};
+use crate::topology::DiverterSpec;
+use crate::{
+    Action, AlarmKind, Command, DiverterId, RejectCause, Seq, Step, StrokeResult, Ticks, planted,
+};
 
+/// Standard deviations of its own place for which a stroke is held, at least: one in 22 is further
+/// away, and goes straight on.
+const OWN_SIGMAS_MIN: i32 = 2;
+/// Parcels ahead and behind that a stroke keeps clear of: one that no photo-eye has seen for a
+/// while may stand in the order where another is in the way.
+const NEIGHBORS_MAX: usize = 4;
 /// Time a stroke's output may stay on beyond what it needs at nominal speed, as a part of it:
 /// a belt that slows down still finishes its stroke, one that stands does not hold for long.
 const HOLD_SHARE: i64 = 2;
@@ -16,7 +26,7 @@ impl Line {
     pub(super) fn commit_position(&self, parcel: &Parcel, diverter: usize) -> Option<Ticks> {
         let geometry = self.geometry();
         let spec = geometry.diverter(diverter)?;
-        let body = self.body(parcel, spec.position);
+        let body = self.body(parcel, spec);
         let fire_at = wanted(spec, body, geometry.margin);
         Some(fire_at.offset(geometry.command.saturating_neg()))
     }
@@ -24,8 +34,61 @@ impl Line {
     /// True while a stroke of this diverter can still be sent in time.
     pub(super) fn reachable(&self, parcel: &Parcel, diverter: usize, count: Ticks) -> bool {
         let spare = self.geometry().command / 2;
-        self.commit_position(parcel, diverter)
-            .is_some_and(|commit| count.signed_since(commit) <= spare)
+        let waits = parcel.waits == Some(diverter);
+        let commit = self.commit_position(parcel, diverter);
+        commit.is_some_and(|commit| count.signed_since(commit) <= spare)
+            || (waits && !self.last_call(parcel, diverter, count))
+    }
+
+    /// True when a stroke is to be sent now or never: it need only be out as the parcel's middle
+    /// passes, and the next look may be one poll later.
+    fn last_call(&self, parcel: &Parcel, diverter: usize, count: Ticks) -> bool {
+        let geometry = self.geometry();
+        let Some(spec) = geometry.diverter(diverter) else {
+            return true;
+        };
+        let body = self.own_body(parcel, spec, OWN_SIGMAS_MIN);
+        let fire_at = latest(spec, body, geometry.margin);
+        fire_at.signed_since(count) <= geometry.command / 2
+    }
+
+    /// A parcel as its own stroke sees it, sure by so many standard deviations.
+    fn own_body(&self, parcel: &Parcel, spec: &DiverterSpec, sigmas: i32) -> Body {
+        let body = self.body(parcel, spec);
+        if self.geometry().carriers.is_some() {
+            return body;
+        }
+        let tolerance = self.sigma(parcel, spec.position).saturating_mul(sigmas);
+        Body { tolerance, ..body }
+    }
+
+    /// The parcel behind, as a stroke sees it. One that the next photo-eye has not seen yet is not
+    /// nearer than there: the belt's count is told after all edges up to it.
+    fn body_behind(&self, parcel: &Parcel, spec: &DiverterSpec) -> Body {
+        let (body, position) = (self.body(parcel, spec), spec.position);
+        let (next, told) = (parcel.track.next, self.encoder.told());
+        let (Some(eye), Some(told)) = (self.geometry().eye(next), told) else {
+            return body;
+        };
+        let carried = self.geometry().carriers.is_some();
+        if eye.position > position || parcel.track.misses > 0 || carried {
+            return body;
+        }
+        let unseen = told.offset(shortest(self.geometry()).saturating_neg());
+        let way = position.saturating_sub(eye.position);
+        let zone = self.zones.get(next);
+        let slip = zone.map_or(0, |slip| slip.sigma(way, self.zone(next)));
+        let creep = zone.map_or(0, |slip| slip.mean(way, self.zone(next)));
+        let earliest = unseen
+            .offset(way)
+            .offset(creep)
+            .offset(slip.saturating_mul(SIGMAS).saturating_neg());
+        body.not_before(earliest)
+    }
+
+    /// The probability that a stroke for it takes another parcel is above the set-point.
+    fn unclear(&self, parcel: &Parcel) -> bool {
+        !planted::is(9) && self.doubt_ppb(parcel.id) > self.topology.config().tracking.doubt_ppb_max
     }
 
     /// The parcel is at its commit position: its stroke is sent now, or it goes further.
@@ -37,12 +100,24 @@ impl Line {
         let Some((diverter, _)) = self.geometry().diverter_of(choice.chute) else {
             return;
         };
-        if !self.chutes.takes(choice.chute) {
+        let length = parcel.length.unwrap_or(0);
+        if !self.chutes.takes(choice.chute, length) {
             // Others were sent there since it was chosen, and fill it up.
             return self.decide(index);
         }
+        let last = self.last_call(parcel, diverter, count);
+        let found = self.stroke_for(index, diverter, count, last);
+        let open = matches!(found, Err(RejectCause::Uncertain | RejectCause::Late));
+        if open && !last {
+            // What photo-eyes see just now may settle it; and where the spread of slip has grown
+            // since it was chosen, this may be late, but not too late.
+            if let Some(parcel) = self.belt.get_mut(index) {
+                parcel.waits = Some(diverter);
+            }
+            return;
+        }
         self.tell(index);
-        match self.stroke_for(index, diverter, count) {
+        match found {
             Ok(slot) => self.send_stroke(index, diverter, slot),
             Err(cause) => {
                 let Some(parcel) = self.belt.get_mut(index) else {
@@ -50,6 +125,11 @@ impl Line {
                 };
                 parcel.exclude(diverter, cause);
                 let id = parcel.id;
+                let ppb = self.doubt_ppb(id);
+                if cause == RejectCause::Uncertain && ppb > 0 {
+                    let rivals = self.rivals(id);
+                    self.step(id, Step::Doubted { ppb, rivals });
+                }
                 self.step(
                     id,
                     Step::Aborted {
@@ -62,43 +142,94 @@ impl Line {
         }
     }
 
-    fn stroke_for(&self, index: usize, diverter: usize, count: Ticks) -> Result<Slot, RejectCause> {
+    /// The stroke for a parcel; `last` when there will be no other chance.
+    fn stroke_for(
+        &self,
+        index: usize,
+        diverter: usize,
+        count: Ticks,
+        last: bool,
+    ) -> Result<Slot, RejectCause> {
         self.may_divert()?;
         let unknown = RejectCause::Uncertain;
         let geometry = self.geometry();
         let parcel = self.belt.get(index).ok_or(unknown)?;
         let spec = geometry.diverter(diverter).ok_or(unknown)?;
-        if parcel.misses > 0 || parcel.length.is_none() || self.overdue(parcel, count) {
+        if parcel.track.misses > 0 || parcel.length.is_none() || self.overdue(parcel, count) {
             return Err(unknown);
         }
-        if !self.reachable(parcel, diverter, count) {
+        if self.unclear(parcel) {
+            return Err(unknown);
+        }
+        if !last && !self.reachable(parcel, diverter, count) {
             return Err(RejectCause::Late);
         }
         let machine = self.machines.get(spec.machine).ok_or(unknown)?;
         if !machine.has_room() {
             return Err(RejectCause::Conflict);
         }
-        let body = |other: &Parcel| self.body(other, spec.position);
+        let body = |other: &Parcel| self.body(other, spec);
+        // Two on one carrier go together.
+        let apart =
+            |other: &&Parcel| !other.track.gone && !self.rides_with(other, parcel, spec.position);
         let (before, after) = (
             self.belt.range(..index),
             self.belt.range(index.saturating_add(1)..),
         );
+        let before = before.rev().filter(apart).take(NEIGHBORS_MAX).map(body);
+        let after = after.filter(apart).take(NEIGHBORS_MAX);
+        let after = after.map(|other| self.body_behind(other, spec));
         let around = Surroundings {
-            ahead: before.rev().find(|other| !other.gone).map(body),
-            behind: after.into_iter().find(|other| !other.gone).map(body),
-            free: machine.free(),
+            ahead: before
+                .reduce(|a, b| if a.end().is_before(b.end()) { b } else { a })
+                .filter(|_| !planted::is(6)),
+            behind: after
+                .reduce(|a, b| if b.begin().is_before(a.begin()) { b } else { a })
+                .filter(|_| !planted::is(7)),
+            free: machine.free(diverter).filter(|_| !planted::is(8)),
             earliest: count.offset(geometry.command / 4),
         };
-        let slot = fit(spec, body(parcel), &around, geometry.margin)?;
-        if self.hold_ms(slot.hold) > i64::from(spec.hold_ms_max) {
-            return Err(RejectCause::TooLong);
+        self.fitting(parcel, spec, &around, last)
+    }
+
+    /// The stroke that fits what surrounds the parcel.
+    fn fitting(
+        &self,
+        parcel: &Parcel,
+        spec: &DiverterSpec,
+        around: &Surroundings,
+        last: bool,
+    ) -> Result<Slot, RejectCause> {
+        // Where it is tight, a stroke that may miss its own parcel is better than none; what it
+        // must not touch keeps its distance.
+        let least = if last { OWN_SIGMAS_MIN } else { SIGMAS };
+        let mut found = Err(RejectCause::Late);
+        for sigmas in (least..=SIGMAS).rev() {
+            let own = self.own_body(parcel, spec, sigmas);
+            found = fit(spec, own, around, self.geometry().margin);
+            let open = matches!(found, Err(RejectCause::Uncertain | RejectCause::Late));
+            if !open {
+                break;
+            }
         }
-        Ok(slot)
+        let slot = found?;
+        let longest = i64::from(spec.hold_ms_max);
+        if self.hold_ms(slot.hold) <= longest {
+            return Ok(slot);
+        }
+        // The next photo-eye may tell its place well enough for a shorter one.
+        let length = parcel.length.and_then(|length| u16::try_from(length).ok());
+        let too_long = self.hold_ms(length.unwrap_or(u16::MAX)) > longest;
+        Err(if too_long {
+            RejectCause::TooLong
+        } else {
+            RejectCause::Uncertain
+        })
     }
 
     /// A parcel that should have been seen already, and was not, is not where it is thought.
     fn overdue(&self, parcel: &Parcel, count: Ticks) -> bool {
-        self.geometry().eye(parcel.next).is_some_and(|eye| {
+        self.geometry().eye(parcel.track.next).is_some_and(|eye| {
             let due = self.predict(parcel, eye.position).offset(self.gate(parcel));
             due.is_before(count)
         })
@@ -113,10 +244,20 @@ impl Line {
             .unwrap_or(i64::MAX)
     }
 
+    /// Milliseconds after which a stroke ends even if the belt stands.
+    fn hold_limit_ms(&self, spec: &DiverterSpec, hold: u16) -> u16 {
+        let needed = self.hold_ms(hold);
+        let longest = needed
+            .saturating_add(needed / HOLD_SHARE)
+            .saturating_add(HOLD_MS);
+        u16::try_from(longest)
+            .unwrap_or(u16::MAX)
+            .min(spec.hold_ms_max)
+    }
+
     fn send_stroke(&mut self, index: usize, diverter: usize, slot: Slot) {
         let Ok(epoch) = self.may_divert() else { return };
         let seq = self.new_seq();
-        let needed = self.hold_ms(slot.hold);
         let geometry = self.topology.geometry();
         let Some(spec) = geometry.diverter(diverter).copied() else {
             return;
@@ -128,34 +269,39 @@ impl Line {
         let chute = parcel.choice.map_or(geometry.reject, |choice| choice.chute);
         let id = parcel.id;
         let fire_at = slot.fire_at;
-        let until = fire_at.offset(i32::from(slot.hold)).offset(spec.retract);
+        let off = fire_at.offset(i32::from(slot.hold));
         if let Some(machine) = self.machines.get_mut(spec.machine) {
-            machine.occupy(seq, until);
+            let until = off.offset(spec.retract);
+            machine.occupy(Busy {
+                seq,
+                diverter,
+                off,
+                until,
+            });
         }
-        self.chutes.expect(chute);
+        let length = parcel.length.unwrap_or(0);
+        self.chutes.expect(chute, length);
         if let Some(parcel) = self.belt.get_mut(index) {
             let state = StrokeState::Sent;
             parcel.stroke = Some(Sent {
                 seq,
                 diverter,
                 chute,
+                length,
                 fire_at,
+                hold: slot.hold,
                 tolerance,
                 state,
             });
         }
-        let longest = needed
-            .saturating_add(needed / HOLD_SHARE)
-            .saturating_add(HOLD_MS);
-        let hold_ms_max = u16::try_from(longest)
-            .unwrap_or(u16::MAX)
-            .min(spec.hold_ms_max);
         let hold = slot.hold;
+        let hold_ms_max = self.hold_limit_ms(&spec, hold);
+        let (diverter, at, hold) = written(spec.id, fire_at, hold);
         let command = Command::Stroke {
             seq,
             epoch,
-            diverter: spec.id,
-            fire_at,
+            diverter,
+            fire_at: at,
             hold,
             hold_ms_max,
         };
@@ -168,6 +314,7 @@ impl Line {
                 fire_at,
             },
         );
+        self.took_turn(index);
     }
 
     /// Takes a parcel's stroke back, if that can still be in time.
@@ -204,6 +351,7 @@ impl Line {
                 machine.release(seq);
             }
         }
+        let margin = self.geometry().margin;
         let owner = self.belt.iter().position(|parcel| {
             parcel
                 .stroke
@@ -219,12 +367,20 @@ impl Line {
             return;
         };
         match result {
-            StrokeResult::Accepted => {}
+            // The usual course of a stroke makes nothing due.
+            StrokeResult::Accepted => return,
             StrokeResult::Fired { at } => {
                 stroke.state = StrokeState::Fired;
-                self.step(id, Step::Fired { seq, at });
+                return self.step(id, Step::Fired { seq, at });
             }
-            StrokeResult::Done { .. } => stroke.state = StrokeState::Done,
+            StrokeResult::Done { at } => {
+                let off = stroke.fire_at.offset(i32::from(stroke.hold));
+                stroke.state = StrokeState::Done;
+                if !at.offset(margin).is_before(off) {
+                    return;
+                }
+                self.cut_short(seq);
+            }
             StrokeResult::Unknown => {
                 if stroke.state == StrokeState::Sent {
                     stroke.state = StrokeState::Unknown;
@@ -251,7 +407,7 @@ impl Line {
         };
         let id = parcel.id;
         parcel.exclude(stroke.diverter, cause);
-        self.chutes.give_up(stroke.chute);
+        self.chutes.give_up(&stroke);
         self.step(id, Step::Aborted { refusal, cause });
         self.decide(index);
     }
@@ -284,7 +440,7 @@ impl Line {
         if cause == RejectCause::FailedDivert {
             parcel.doubt(cause);
         }
-        self.chutes.give_up(stroke.chute);
+        self.chutes.give_up(&stroke);
         if cause == RejectCause::FailedDivert {
             self.stroke_failed(stroke.diverter, stroke.chute);
         }
@@ -298,5 +454,18 @@ impl Line {
             self.alarm(AlarmKind::Diverter { diverter: id }, true);
         }
         self.chute_changed(chute);
+    }
+}
+
+/// What is written to the node of a stroke: itself, unless a bug is planted.
+fn written(diverter: DiverterId, fire_at: Ticks, hold: u16) -> (DiverterId, Ticks, u16) {
+    if planted::is(3) {
+        (DiverterId(diverter.0 ^ 1), fire_at, hold)
+    } else if planted::is(4) {
+        (diverter, fire_at.offset(150), hold)
+    } else if planted::is(5) {
+        (diverter, fire_at, hold / 4)
+    } else {
+        (diverter, fire_at, hold)
     }
 }

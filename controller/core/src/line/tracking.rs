@@ -1,27 +1,27 @@
 //! Where parcels are, and how sure that is: prediction, re-basing at photo-eyes, misses.
 
-use super::associate::{Candidate, associate};
-use super::beam::Note;
-use super::parcel::{Parcel, StrokeState};
+use super::beam::{Beam, Note};
+use super::parcel::{Parcel, Track};
 use super::schedule::Body;
 use super::{Line, PARCELS_MAX};
-use crate::topology::Geometry;
-use crate::{Edge, Outcome, ParcelId, RejectCause, Step, Ticks};
+use crate::planted;
+use crate::topology::{DiverterSpec, Geometry, TrackerRule};
+use crate::{Edge, ParcelId, RejectCause, Step, Ticks};
 
 /// Standard deviations that count as certain: one in 16,000 is further away, and the margins of
 /// a stroke come on top.
-const SIGMAS: i32 = 4;
+pub(super) const SIGMAS: i32 = 4;
+/// Standard deviations within which a photo-eye still may see a parcel: one in 1.7 million is
+/// further away.
+const GATE_SIGMAS: i32 = 5;
 /// Photo-eyes in a row that may miss a parcel before it is lost.
-const MISSES_MAX: u8 = 2;
-/// A length measured again may differ by this part of itself, beside the edges' own error:
-/// a parcel may turn a little on the belt.
-const LENGTH_SHARE: i32 = 8;
+pub(super) const MISSES_MAX: u8 = 2;
 
 /// Ticks of blocking after which a belt photo-eye has a parcel. At induction a parcel counts when
 /// its trailing edge has passed, as its length tells whether it is a known one that comes round;
 /// one longer than the longest counts without.
 pub(super) fn accept(geometry: &Geometry, eye: usize) -> i32 {
-    if eye == 0 {
+    if geometry.inducts(eye) {
         geometry.length_max.saturating_add(geometry.chatter)
     } else {
         shortest(geometry)
@@ -37,22 +37,30 @@ pub(super) fn shortest(geometry: &Geometry) -> i32 {
 impl Line {
     /// Count at which a parcel's leading edge is expected at `position`.
     pub(super) fn predict(&self, parcel: &Parcel, position: i32) -> Ticks {
-        let (travel, zone) = self.travel(parcel, position);
+        self.predict_track(&parcel.track, position)
+    }
+
+    pub(super) fn predict_track(&self, track: &Track, position: i32) -> Ticks {
+        let (travel, zone) = self.travel(track, position);
         let creep = self
             .zones
-            .get(parcel.seen)
+            .get(track.seen)
             .map_or(0, |slip| slip.mean(travel, zone));
-        parcel.origin.offset(position).offset(creep)
+        track.origin.offset(position).offset(creep)
     }
 
     /// Standard deviation of [`Line::predict`].
     pub(super) fn sigma(&self, parcel: &Parcel, position: i32) -> i32 {
-        let (travel, zone) = self.travel(parcel, position);
+        self.sigma_track(&parcel.track, position)
+    }
+
+    pub(super) fn sigma_track(&self, track: &Track, position: i32) -> i32 {
+        let (travel, zone) = self.travel(track, position);
         let sigma = self
             .zones
-            .get(parcel.seen)
+            .get(track.seen)
             .map_or(0, |slip| slip.sigma(travel, zone));
-        sigma.saturating_add(parcel.slack / SIGMAS)
+        sigma.saturating_add(track.slack / SIGMAS)
     }
 
     /// How far a parcel may be from its prediction.
@@ -61,27 +69,59 @@ impl Line {
     }
 
     /// Travel since the parcel was last seen, and the length of the zone that began there.
-    fn travel(&self, parcel: &Parcel, position: i32) -> (i32, i32) {
+    fn travel(&self, track: &Track, position: i32) -> (i32, i32) {
+        let eye = || self.geometry().eye(track.seen);
+        let start = track.entry.or_else(|| eye().map(|eye| eye.position));
+        let travel = position.saturating_sub(start.unwrap_or(0));
+        (travel, self.zone(track.seen))
+    }
+
+    /// Length of the zone that begins at a belt photo-eye.
+    pub(super) fn zone(&self, eye: usize) -> i32 {
         let geometry = self.geometry();
-        let start = geometry.eye(parcel.seen).map_or(0, |eye| eye.position);
-        let behind = geometry.eye(parcel.seen.saturating_add(1));
+        let start = geometry.eye(eye).map_or(0, |eye| eye.position);
+        let behind = geometry.eye(eye.saturating_add(1));
         let end = behind.map_or(geometry.end, |eye| eye.position);
-        (position.saturating_sub(start), end.saturating_sub(start))
+        end.saturating_sub(start)
     }
 
     /// Half the width of the window in which a parcel is expected.
     pub(super) fn gate(&self, parcel: &Parcel) -> i32 {
-        let window = self.geometry().window;
-        let missed = i32::from(parcel.misses).saturating_mul(window / 2);
-        window.saturating_add(missed).saturating_add(parcel.slack)
+        self.gate_track(&parcel.track)
     }
 
-    /// A parcel as a stroke at `position` sees it.
-    pub(super) fn body(&self, parcel: &Parcel, position: i32) -> Body {
+    pub(super) fn gate_track(&self, track: &Track) -> i32 {
+        let geometry = self.geometry();
+        let missed = i32::from(track.misses).saturating_mul(geometry.window / 2);
+        let fixed = geometry
+            .window
+            .saturating_add(missed)
+            .saturating_add(track.slack);
+        if geometry.rule != TrackerRule::Joint {
+            return fixed;
+        }
+        let next = geometry.eye(track.next);
+        let position = next.map_or(geometry.end, |eye| eye.position);
+        let spread = self.sigma_track(track, position);
+        fixed.max(spread.saturating_mul(GATE_SIGMAS))
+    }
+
+    /// A parcel as a stroke of this diverter sees it: on a loop, its carrier.
+    pub(super) fn body(&self, parcel: &Parcel, spec: &DiverterSpec) -> Body {
+        if let Some(carrier) = self.carrier_body(parcel, spec.position) {
+            return carrier;
+        }
+        let length = parcel.length.unwrap_or(self.geometry().length_max);
+        let grip = if spec.whole {
+            (0, length)
+        } else {
+            (length / 2, length / 2)
+        };
         Body {
-            leading: self.predict(parcel, position),
-            length: parcel.length.unwrap_or(self.geometry().length_max),
-            tolerance: self.tolerance(parcel, position),
+            leading: self.predict(parcel, spec.position),
+            length,
+            grip,
+            tolerance: self.tolerance(parcel, spec.position),
         }
     }
 
@@ -92,8 +132,11 @@ impl Line {
         position.is_some_and(|diverter| self.middle_at(parcel, diverter.position).is_before(at))
     }
 
-    /// Count at which a parcel's middle is at `position`.
+    /// Count at which a parcel's middle, on a loop that of its carrier, is at `position`.
     pub(super) fn middle_at(&self, parcel: &Parcel, position: i32) -> Ticks {
+        if let Some(carrier) = self.carrier_body(parcel, position) {
+            return carrier.leading.offset(carrier.length / 2);
+        }
         self.predict(parcel, position)
             .offset(parcel.length.unwrap_or(0) / 2)
     }
@@ -101,7 +144,6 @@ impl Line {
     pub(super) fn belt_eye(&mut self, eye: usize, edge: Edge, at: Ticks) {
         let chatter = self.geometry().chatter;
         let now = self.now;
-        self.wake();
         match edge {
             Edge::Blocked => {
                 // What was under way ended before this edge, even if the belt's count is older.
@@ -118,13 +160,17 @@ impl Line {
                     beam.clear(at);
                 }
                 self.poll_beam(eye, at);
-                self.alarm(
-                    crate::AlarmKind::Jam {
-                        eye: self.eye_id(eye),
-                    },
-                    false,
-                );
+                let id = self.eye_id(eye);
+                self.alarm(crate::AlarmKind::Jam { eye: id }, false);
+                if let Some(on) = self.beams.get(eye).and_then(Beam::chatters) {
+                    self.alarm(crate::AlarmKind::Chatter { eye: id }, on);
+                }
             }
+        }
+        let geometry = self.topology.geometry();
+        let beam = self.beams.get(eye);
+        if let Some(due) = beam.and_then(|beam| beam.due(accept(geometry, eye), chatter)) {
+            self.due_by(due);
         }
     }
 
@@ -142,8 +188,9 @@ impl Line {
     }
 
     fn note(&mut self, eye: usize, note: Note) {
+        let inducts = self.geometry().inducts(eye);
         let parcel = match note {
-            Note::Leading { since } if eye == 0 => Some(self.induct(since, None)),
+            Note::Leading { since } if inducts => Some(self.induct(eye, since, None)),
             Note::Leading { since } => Some(self.sight(eye, since)),
             Note::Trailing { length, .. } if length < shortest(self.geometry()) => None,
             Note::Trailing {
@@ -151,11 +198,17 @@ impl Line {
                 length,
                 accepted,
             } => {
-                if eye == 0 && !accepted {
-                    self.induct(since, Some(length));
+                if inducts && !accepted {
+                    self.induct(eye, since, Some(length));
                 } else {
                     let known = self.beams.get_mut(eye).and_then(|beam| beam.parcel.take());
-                    let parcel = known.unwrap_or_else(|| self.sight(eye, since));
+                    let mut parcel = known.unwrap_or_else(|| self.sight(eye, since));
+                    if !inducts {
+                        if !self.clusters.is_empty() {
+                            self.length_jointly(eye, since, length);
+                        }
+                        parcel = self.owner(eye, since).unwrap_or(parcel);
+                    }
                     self.measured(parcel, length);
                 }
                 if eye == 0 {
@@ -171,54 +224,41 @@ impl Line {
 
     /// A leading edge at a belt photo-eye behind induction: whose?
     fn sight(&mut self, eye: usize, at: Ticks) -> ParcelId {
-        let position = self.geometry().eye(eye).map_or(0, |eye| eye.position);
-        let candidates = self.belt.iter().enumerate().filter_map(|(index, parcel)| {
-            if parcel.next != eye || parcel.gone {
-                return None;
-            }
-            let deviation = at.signed_since(self.predict(parcel, position));
-            let sigma = self.sigma(parcel, position);
-            let inside = deviation.saturating_abs() <= self.gate(parcel);
-            inside.then_some(Candidate {
-                index,
-                deviation,
-                sigma,
-            })
-        });
-        let Some(winner) = associate(candidates) else {
-            return self.unexpected(eye, at);
-        };
-        if let Some(rival) = winner.rival {
-            for index in [winner.index, rival] {
-                if let Some(parcel) = self.belt.get_mut(index) {
-                    parcel.doubt(RejectCause::Uncertain);
-                }
-                self.decide(index);
-            }
+        let rule = self.geometry().rule;
+        if rule != TrackerRule::Joint {
+            return match self.by_baseline(rule, eye, at) {
+                Some(index) => self.rebase(index, eye, at),
+                None => self.unexpected(eye, at),
+            };
         }
-        self.rebase(winner.index, eye, at)
+        self.sight_jointly(eye, at)
     }
 
     /// A parcel was seen where it was expected.
-    fn rebase(&mut self, index: usize, eye: usize, at: Ticks) -> ParcelId {
+    pub(super) fn rebase(&mut self, index: usize, eye: usize, at: Ticks) -> ParcelId {
         let position = self.geometry().eye(eye).map_or(0, |eye| eye.position);
         let error = self
             .belt
             .get(index)
             .map_or(0, |parcel| at.signed_since(self.predict(parcel, position)));
+        let now = self.time_of(at);
         let Some(parcel) = self.belt.get_mut(index) else {
             return ParcelId(0);
         };
-        let (id, missed) = (parcel.id, parcel.seen.saturating_add(1));
-        let learn = parcel.misses == 0 && parcel.slack == 0;
-        parcel.origin = at.offset(position.saturating_neg());
-        let zone = std::mem::replace(&mut parcel.seen, eye);
-        parcel.next = eye.saturating_add(1);
-        parcel.misses = 0;
-        parcel.slack = 0;
+        parcel.seen_at = now;
+        let (id, missed) = (parcel.id, parcel.track.seen.saturating_add(1));
+        let learn = parcel.track.misses == 0 && parcel.track.slack == 0;
+        if !planted::is(1) {
+            parcel.track.origin = at.offset(position.saturating_neg());
+        }
+        parcel.track.entry = None;
+        let zone = std::mem::replace(&mut parcel.track.seen, eye);
+        parcel.track.next = eye.saturating_add(1);
+        parcel.track.misses = 0;
+        parcel.track.slack = 0;
         parcel.suspect = None;
-        if let Some(slip) = self.zones.get_mut(zone).filter(|_| learn) {
-            slip.learn(error);
+        if learn {
+            self.learn(zone, error);
         }
         self.eyes_saw(missed, eye);
         self.step(
@@ -234,12 +274,30 @@ impl Line {
         id
     }
 
+    /// A parcel slipped by `error` in the zone that begins at a belt photo-eye.
+    pub(super) fn learn(&mut self, zone: usize, error: i32) {
+        self.carrier_seen(error);
+        let Some(slip) = self.zones.get_mut(zone) else {
+            return;
+        };
+        slip.learn(if planted::is(2) {
+            error.saturating_neg()
+        } else {
+            error
+        });
+        if let Some(on) = slip.beyond() {
+            let eye = self.eye_id(zone.saturating_add(1));
+            self.alarm(crate::AlarmKind::Slip { eye }, on);
+        }
+    }
+
     /// A parcel nobody knows lies on the belt: it goes straight on, and strokes keep clear of it.
-    fn unexpected(&mut self, eye: usize, at: Ticks) -> ParcelId {
+    pub(super) fn unexpected(&mut self, eye: usize, at: Ticks) -> ParcelId {
         let position = self.geometry().eye(eye).map_or(0, |eye| eye.position);
         let id = self.new_parcel_id();
         let origin = at.offset(position.saturating_neg());
         let mut parcel = Parcel::new(id, origin, eye, self.plan.clone());
+        parcel.seen_at = self.time_of(at);
         parcel.doubt(RejectCause::Unexpected);
         self.counters.unexpected = self.counters.unexpected.saturating_add(1);
         self.step(
@@ -250,11 +308,17 @@ impl Line {
                 error_ticks: 0,
             },
         );
-        let place = self
-            .belt
-            .partition_point(|other| other.next > eye || other.origin.is_before(origin));
+        let place = self.place_of(&parcel.track);
         self.insert(place, parcel);
         id
+    }
+
+    /// Where on the belt a body belongs that an eye has just seen: behind all that the eye has seen
+    /// before, ahead of all that it has not.
+    pub(super) fn place_of(&self, track: &Track) -> usize {
+        let seen = |other: &Parcel| other.track.next > track.seen;
+        let last = self.belt.iter().rposition(seen);
+        last.map_or(0, |last| last.saturating_add(1))
     }
 
     /// Puts a parcel into the order of the belt.
@@ -269,36 +333,6 @@ impl Line {
         self.wake();
     }
 
-    /// A parcel's length was measured at a photo-eye behind induction, or is known at last.
-    fn measured(&mut self, id: ParcelId, length: i32) {
-        let most = self.geometry().length_max;
-        let edges = self.geometry().chatter.saturating_mul(2);
-        let Some(index) = self.find(id) else { return };
-        let Some(parcel) = self.belt.get_mut(index) else {
-            return;
-        };
-        match parcel.length {
-            None => {
-                parcel.length = Some(length);
-                if length > most {
-                    parcel.doubt(RejectCause::TooLong);
-                }
-            }
-            Some(known) => {
-                let allowed = (known / LENGTH_SHARE).saturating_add(edges);
-                if length.saturating_sub(known).saturating_abs() <= allowed {
-                    return;
-                }
-                // The neighbor may be in the measurement, so the longer one keeps strokes away.
-                parcel.length = Some(known.max(length));
-                parcel.doubt(RejectCause::Uncertain);
-            }
-        }
-        self.withdraw(index, RejectCause::Uncertain);
-        self.decide(index);
-        self.wake();
-    }
-
     /// What is due for a parcel at `count`. True when it is still there.
     pub(super) fn parcel_due(&mut self, index: usize, count: Ticks) -> bool {
         let Some(parcel) = self.belt.get(index) else {
@@ -306,7 +340,7 @@ impl Line {
         };
         let id = parcel.id;
         let expires = self.expires(parcel);
-        if !count.is_before(expires) {
+        if !count.is_before(expires) && !self.contest_decides(parcel) {
             self.missed(index);
         } else if self
             .commit_at(parcel)
@@ -319,6 +353,12 @@ impl Line {
             self.set_due(index, count);
         }
         still
+    }
+
+    /// The windows of a contested parcel are those of the contest.
+    fn contest_decides(&self, parcel: &Parcel) -> bool {
+        let eyes = self.geometry().eyes.len();
+        !parcel.track.gone && parcel.track.next < eyes && self.contested(parcel.id)
     }
 
     /// Computes when a parcel is to be looked at next.
@@ -340,116 +380,5 @@ impl Line {
         if let Some(parcel) = self.belt.get_mut(index) {
             parcel.due = due;
         }
-    }
-
-    /// Count from which a parcel has not been seen where it had to be.
-    fn expires(&self, parcel: &Parcel) -> Ticks {
-        let geometry = self.geometry();
-        let late = self.gate(parcel).saturating_add(geometry.delivery);
-        let chute = parcel
-            .stroke
-            .as_ref()
-            .and_then(|stroke| self.chute_expires(parcel, stroke));
-        if parcel.gone
-            && let Some(chute) = chute
-        {
-            return chute.offset(late);
-        }
-        if let Some(eye) = geometry.eye(parcel.next) {
-            return self.predict(parcel, eye.position).offset(late);
-        }
-        let fall = geometry
-            .chute(geometry.reject)
-            .map_or(0, |chute| chute.confirm_max);
-        let length = parcel.length.unwrap_or(geometry.length_max);
-        let end = self
-            .predict(parcel, geometry.end)
-            .offset(length)
-            .offset(fall);
-        let last = chute.filter(|chute| end.is_before(*chute)).unwrap_or(end);
-        last.offset(late)
-    }
-
-    /// A parcel was not seen where it had to be.
-    fn missed(&mut self, index: usize) {
-        let eyes = self.geometry().eyes.len();
-        let Some(parcel) = self.belt.get(index) else {
-            return;
-        };
-        let left = parcel.stroke.as_ref().is_some_and(|stroke| {
-            let diverter = self.geometry().diverter(stroke.diverter);
-            let eye = self.geometry().eye(parcel.next);
-            let passed = match (diverter, eye) {
-                (Some(diverter), Some(eye)) => diverter.position < eye.position,
-                _ => false,
-            };
-            passed && stroke.state != StrokeState::Withdrawing
-        });
-        let ended = parcel.gone || parcel.next >= eyes;
-        let suspect = parcel.suspect.filter(|_| parcel.stroke.is_none());
-        if let Some(seen) = suspect {
-            self.end_missort(index, seen);
-        } else if ended {
-            self.lose(index);
-        } else if left {
-            if let Some(parcel) = self.belt.get_mut(index) {
-                parcel.gone = true;
-            }
-        } else {
-            self.overlooked(index);
-        }
-    }
-
-    /// A photo-eye on the belt did not see a parcel: once may be the photo-eye, twice is not.
-    fn overlooked(&mut self, index: usize) {
-        let Some(parcel) = self.belt.get_mut(index) else {
-            return;
-        };
-        parcel.next = parcel.next.saturating_add(1);
-        parcel.misses = parcel.misses.saturating_add(1);
-        if parcel.misses >= MISSES_MAX {
-            self.lose(index);
-        } else {
-            self.withdraw(index, RejectCause::Uncertain);
-            self.decide(index);
-        }
-    }
-
-    /// A parcel has not been seen again: it ends here.
-    pub(super) fn lose(&mut self, index: usize) {
-        let Some(parcel) = self.belt.get(index) else {
-            return;
-        };
-        if let Some(seen) = parcel.suspect {
-            return self.end_missort(index, seen);
-        }
-        let last = self.eye_id(parcel.seen);
-        if let Some(parcel) = self.take(index) {
-            self.end(parcel, Outcome::Lost { last });
-        }
-    }
-
-    /// Takes a parcel from the belt; a stroke still ahead is taken back.
-    pub(super) fn take(&mut self, index: usize) -> Option<Parcel> {
-        self.withdraw(index, RejectCause::Uncertain);
-        self.belt.remove(index)
-    }
-
-    /// The one end of a parcel: it is consumed, so there is no second.
-    pub(super) fn end(&mut self, parcel: Parcel, outcome: Outcome) {
-        let id = parcel.id;
-        if let Some(stroke) = &parcel.stroke {
-            self.chutes.give_up(stroke.chute);
-        }
-        drop(parcel);
-        let counter = match outcome {
-            Outcome::Sorted { .. } => &mut self.counters.sorted,
-            Outcome::Rejected { .. } => &mut self.counters.rejected,
-            Outcome::Missort { .. } => &mut self.counters.missort,
-            Outcome::Lost { .. } => &mut self.counters.lost,
-        };
-        *counter = counter.saturating_add(1);
-        self.step(id, Step::Ended { outcome });
-        self.wake();
     }
 }

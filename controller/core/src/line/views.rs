@@ -84,12 +84,12 @@ impl Line {
         let here = self
             .belt
             .iter()
-            .filter(|parcel| !parcel.gone && !self.has_left(parcel, at));
+            .filter(|parcel| !parcel.track.gone && !self.has_left(parcel, at));
         here.map(|parcel| self.view(parcel, at)).collect()
     }
 
     fn view(&self, parcel: &Parcel, at: Ticks) -> ParcelView {
-        let position = i64::from(at.signed_since(parcel.origin));
+        let position = i64::from(at.signed_since(parcel.track.origin));
         let chute = parcel
             .choice
             .and_then(|choice| self.geometry().chute(choice.chute));
@@ -112,7 +112,9 @@ impl Line {
                 .usable()
                 .then(|| parcel.evidence.reading().clone()),
             destination,
-            uncertain: parcel.doubt.is_some() || parcel.misses > 0,
+            uncertain: parcel.doubt.is_some()
+                || parcel.unproven.is_some()
+                || parcel.track.misses > 0,
         }
     }
 
@@ -177,8 +179,8 @@ impl Line {
         self.alarms.raised()
     }
 
-    /// The belt photo-eye with this index.
+    /// The belt photo-eye, or that of an induction that merges, with this index.
     pub(super) fn eye_id(&self, index: usize) -> EyeId {
-        self.geometry().eye(index).map_or(EyeId(0), |eye| eye.id)
+        self.geometry().beam_id(index)
     }
 }

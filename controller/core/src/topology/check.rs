@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use super::{ChuteKind, Diverter, EyeRole, LineConfig, TopologyError, geometry};
-use crate::{ChuteId, EyeId};
+use super::{ChuteKind, Diverter, DiverterKind, EyeRole, LineConfig, TopologyError, geometry};
+use crate::ChuteId;
 
-/// Inputs of a field node.
-const EYE_ID_MAX: u8 = 63;
-/// Diverter outputs of a field node.
-const DIVERTER_ID_MAX: u8 = 31;
+mod cameras;
+mod carriers;
+mod eyes;
+
+/// Inputs of sixteen field nodes.
+const EYE_ID_MAX: u16 = 1_023;
+/// Diverter outputs of sixteen field nodes.
+const DIVERTER_ID_MAX: u16 = 511;
 /// Trigger outputs of a field node.
 const CAMERA_ID_MAX: u8 = 7;
 /// Longest belt and longest recirculation: positions stay far below half the encoder's range.
@@ -55,9 +59,10 @@ pub(super) fn problems(config: &LineConfig) -> Vec<TopologyError> {
     belt(config, &mut report);
     parcel(config, &mut report);
     tracking(config, &mut report);
-    eyes(config, &mut report);
-    eye_chutes(config, &mut report);
-    cameras(config, &mut report);
+    eyes::eyes(config, &mut report);
+    eyes::chutes(config, &mut report);
+    carriers::carriers(config, &mut report);
+    cameras::cameras(config, &mut report);
     diverters(config, &mut report);
     pairs(config, &mut report);
     chutes(config, &mut report);
@@ -103,6 +108,7 @@ fn parcel(config: &LineConfig, report: &mut Report) {
     let parcel = &config.parcel;
     report.range("parcel.length_mm_min", parcel.length_mm_min, 30, 2_000);
     report.range("parcel.length_mm_max", parcel.length_mm_max, 50, 5_000);
+    report.range("parcel.in_flight_max", parcel.in_flight_max, 0, 1_000);
     if parcel.length_mm_max <= parcel.length_mm_min {
         report.add(
             "parcel.length_mm_max",
@@ -127,6 +133,12 @@ fn tracking(config: &LineConfig, report: &mut Report) {
         1,
         100,
     );
+    report.range(
+        "tracking.doubt_ppb_max",
+        tracking.doubt_ppb_max,
+        1,
+        100_000_000,
+    );
     let pitch = config
         .parcel
         .gap_mm_min
@@ -141,111 +153,6 @@ fn tracking(config: &LineConfig, report: &mut Report) {
                 pitch / 2
             ),
         );
-    }
-}
-
-fn eyes(config: &LineConfig, report: &mut Report) {
-    report.unique("eye", config.eyes.iter().map(|eye| eye.id));
-    let mut inducts = 0_u32;
-    let mut places: Vec<(u32, EyeId)> = Vec::new();
-    for (at, eye) in config.eyes.iter().enumerate() {
-        report.range(&format!("eye[{at}].id"), eye.id.0, 0, EYE_ID_MAX);
-        let key = format!("eye[{at}].position_mm");
-        match eye.role {
-            EyeRole::Induct => {
-                inducts = inducts.saturating_add(1);
-                report.range(&key, eye.position_mm, 0, 0);
-            }
-            EyeRole::Track => {
-                report.range(&key, eye.position_mm, 1, config.belt.length_mm);
-                let least = config.tracking.window_mm.saturating_mul(2);
-                for (other, id) in &places {
-                    if eye.position_mm.abs_diff(*other) < least {
-                        let found = eye.position_mm;
-                        report.add(
-                            &key,
-                            format!(
-                                "found {found}, {other} has photo-eye {id}: allowed is a distance \
-                                 of two windows, {least}, or more"
-                            ),
-                        );
-                    }
-                }
-            }
-            EyeRole::Confirm | EyeRole::Full => continue,
-        }
-        places.push((eye.position_mm, eye.id));
-    }
-    if inducts != 1 {
-        report.add(
-            "eye",
-            format!("found {inducts} of role induct, allowed is exactly one"),
-        );
-    }
-}
-
-fn eye_chutes(config: &LineConfig, report: &mut Report) {
-    for (at, eye) in config.eyes.iter().enumerate() {
-        let key = format!("eye[{at}].chute");
-        let watches = matches!(eye.role, EyeRole::Confirm | EyeRole::Full);
-        match (watches, eye.chute) {
-            (true, None) => report.add(
-                key,
-                "missing: allowed is the chute that a photo-eye of this role watches",
-            ),
-            (false, Some(chute)) => {
-                report.add(
-                    key,
-                    format!(
-                        "found {chute}, allowed is none: a photo-eye on the belt watches no chute"
-                    ),
-                );
-            }
-            (true, Some(chute)) => {
-                if !config.chutes.iter().any(|known| known.id == chute) {
-                    report.add(
-                        key,
-                        format!("found {chute}, allowed are the chutes of this line"),
-                    );
-                }
-                let twin = config
-                    .eyes
-                    .iter()
-                    .take(at)
-                    .find(|other| other.role == eye.role && other.chute == eye.chute);
-                if let Some(twin) = twin {
-                    let key = format!("eye[{at}].chute");
-                    report.add(
-                        key,
-                        format!("found {chute}, which photo-eye {} watches: allowed is one of a role for each", twin.id),
-                    );
-                }
-            }
-            (false, None) => {}
-        }
-    }
-}
-
-fn cameras(config: &LineConfig, report: &mut Report) {
-    report.unique("camera", config.cameras.iter().map(|camera| camera.id));
-    let command = travel_mm(config, config.tracking.command_ms);
-    let least = (config.parcel.length_mm_max / 2)
-        .saturating_add(command)
-        .saturating_add(30);
-    for (at, camera) in config.cameras.iter().enumerate() {
-        report.range(&format!("camera[{at}].id"), camera.id.0, 0, CAMERA_ID_MAX);
-        let key = format!("camera[{at}].position_mm");
-        let most = config.belt.length_mm;
-        if camera.position_mm < least || camera.position_mm > most {
-            report.add(
-                key,
-                format!(
-                    "found {}, allowed is {least} (half of the longest parcel and the travel in \
-                     command_ms) to {most}",
-                    camera.position_mm
-                ),
-            );
-        }
     }
 }
 
@@ -295,14 +202,15 @@ fn position(config: &LineConfig, diverter: &Diverter, key: &str, report: &mut Re
         .length_mm_max
         .saturating_add(diverter.body_mm / 2)
         .saturating_add(lead)
-        .saturating_add(config.tracking.window_mm);
+        .saturating_add(config.tracking.window_mm)
+        .saturating_add(eyes::last_induction(config));
     let most = config.belt.length_mm.saturating_sub(diverter.body_mm / 2);
     if diverter.position_mm < least || diverter.position_mm > most {
         report.add(
             key,
             format!(
-                "found {}, allowed is {least} (longest parcel, half the body, window, and the \
-                 travel in extend_ms and command_ms) to {most} (on the belt)",
+                "found {}, allowed is {least} (the last induction, longest parcel, half the body, \
+                 window, and the travel in extend_ms and command_ms) to {most} (on the belt)",
                 diverter.position_mm
             ),
         );
@@ -406,7 +314,8 @@ fn chutes(config: &LineConfig, report: &mut Report) {
         }
         reached(config, at, report);
         let seen = |eye: &&super::Eye| eye.role == EyeRole::Confirm && eye.chute == Some(chute.id);
-        if !config.eyes.iter().any(|eye| seen(&eye)) {
+        let is_loop = config.carriers.is_some() && chute.kind == ChuteKind::Recirculation;
+        if !is_loop && !config.eyes.iter().any(|eye| seen(&eye)) {
             report.add(
                 key("id"),
                 format!(
@@ -427,12 +336,17 @@ fn reached(config: &LineConfig, at: usize, report: &mut Report) {
         .iter()
         .filter(|diverter| diverter.chute == chute.id)
         .count();
-    let allowed = usize::from(chute.kind != ChuteKind::Reject);
+    let (allowed, rule) = match (chute.kind, config.carriers.is_some()) {
+        (ChuteKind::Reject, false) => (
+            0,
+            "allowed is none, the reject chute is the end of the belt",
+        ),
+        (ChuteKind::Recirculation, true) => (0, "allowed is none, it is the loop itself"),
+        (ChuteKind::Sort | ChuteKind::Recirculation | ChuteKind::Reject, _) => {
+            (1, "allowed is exactly one")
+        }
+    };
     if found != allowed {
-        let rule = match chute.kind {
-            ChuteKind::Reject => "allowed is none, the reject chute is the end of the belt",
-            ChuteKind::Sort | ChuteKind::Recirculation => "allowed is exactly one",
-        };
         report.add(
             format!("chute[{at}].id"),
             format!("chute {} is named by {found} diverters: {rule}", chute.id),
@@ -462,7 +376,7 @@ fn strokes(config: &LineConfig, report: &mut Report) {
         }
         let moves = diverter.extend_ms.max(diverter.retract_ms);
         let reach = (diverter.body_mm / 2).saturating_add(travel_mm(config, moves));
-        if config.parcel.gap_mm_min < reach {
+        if config.carriers.is_none() && config.parcel.gap_mm_min < reach {
             report.add(
                 "parcel.gap_mm_min",
                 format!(

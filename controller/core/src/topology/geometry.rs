@@ -1,6 +1,6 @@
 //! The line in encoder ticks, with tables by index: what the tracker computes with.
 
-use super::{Belt, ChuteKind, EyeRole, LineConfig};
+use super::{Belt, ChuteKind, Eye, EyeRole, LineConfig, TrackerRule};
 use crate::{CameraId, ChuteId, DiverterId, EyeId};
 
 /// Share added to actuator times, in percent: a belt that runs faster than nominal by this much
@@ -14,6 +14,13 @@ const STROKE_MARGIN_MM: u32 = 15;
 /// Interruptions of a blocked photo-eye shorter than this are chatter: real gaps are longer, and
 /// an eye that chatters 10 ms at 1.5 m/s makes 15 mm.
 const CHATTER_MM: u32 = 15;
+
+/// How far a carrier may be from where the encoder has it: play of its coupling, and the edges'
+/// own error.
+const CARRIER_MM: u32 = 12;
+
+/// Frames one camera takes of one parcel at most.
+const FRAMES_MAX: i32 = 4;
 
 /// How long an edge may reach the core after a belt count taken later: two polls of 10 ms, one
 /// lost call of 50 ms, and reserve.
@@ -30,6 +37,10 @@ pub(crate) enum EyeUse {
     Confirm(usize),
     /// Blocked while this chute is full.
     Full(usize),
+    /// Sees what an induction that merges brings; index of the induction.
+    Merge(usize),
+    /// Sees the first carrier of a loop.
+    Origin,
 }
 
 /// A photo-eye on the belt.
@@ -38,6 +49,25 @@ pub(crate) struct BeltEye {
     pub(crate) id: EyeId,
     /// Ticks from induction.
     pub(crate) position: i32,
+}
+
+/// A camera in ticks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CameraSpec {
+    pub(crate) id: CameraId,
+    pub(crate) position: i32,
+    /// Belt in one frame; 0: enough for any parcel.
+    pub(crate) view: i32,
+}
+
+impl CameraSpec {
+    /// Frames that show all of a parcel.
+    pub(crate) fn frames(&self, length: i32) -> i32 {
+        let parts = length.saturating_sub(1).checked_div(self.view);
+        parts
+            .map_or(1, |parts| parts.saturating_add(1))
+            .clamp(1, FRAMES_MAX)
+    }
 }
 
 /// A diverter in ticks.
@@ -53,6 +83,20 @@ pub(crate) struct DiverterSpec {
     pub(crate) hold_ms_max: u16,
     /// Index of the machine: both sides of one machine share it.
     pub(crate) machine: usize,
+    /// It must be out from the parcel's leading edge to its trailing edge.
+    pub(crate) whole: bool,
+}
+
+/// The carriers of a loop, in ticks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CarrierSpec {
+    pub(crate) pitch: i32,
+    /// Once round the loop.
+    pub(crate) round: i32,
+    /// Where the origin photo-eye is.
+    pub(crate) origin: i32,
+    /// How far a carrier, or a parcel on it, may be from where the encoder has it.
+    pub(crate) tolerance: i32,
 }
 
 /// A chute in ticks.
@@ -60,13 +104,15 @@ pub(crate) struct DiverterSpec {
 pub(crate) struct ChuteSpec {
     pub(crate) id: ChuteId,
     pub(crate) kind: ChuteKind,
-    /// Index of its diverter; none for the reject chute.
+    /// Index of its diverter; none for the end of the belt and for a loop itself.
     pub(crate) diverter: Option<usize>,
     pub(crate) confirm_min: i32,
     pub(crate) confirm_max: i32,
-    /// 0: not counted.
+    /// Parcels; 0: not counted.
     pub(crate) capacity: u32,
-    /// Its confirmation photo-eye.
+    /// Ticks of product; 0: not counted.
+    pub(crate) capacity_length: i32,
+    /// Its confirmation photo-eye; a loop itself has none.
     pub(crate) eye: EyeId,
 }
 
@@ -76,7 +122,11 @@ pub(crate) struct Geometry {
     uses: Vec<EyeUse>,
     /// Belt photo-eyes in the order of travel; the first is induction.
     pub(crate) eyes: Vec<BeltEye>,
-    pub(crate) cameras: Vec<(CameraId, i32)>,
+    /// Photo-eyes of the inductions that merge further on; `position` is where a parcel's leading
+    /// edge comes to lie.
+    pub(crate) merges: Vec<BeltEye>,
+    pub(crate) carriers: Option<CarrierSpec>,
+    pub(crate) cameras: Vec<CameraSpec>,
     pub(crate) diverters: Vec<DiverterSpec>,
     pub(crate) chutes: Vec<ChuteSpec>,
     /// Index of the reject chute.
@@ -101,32 +151,38 @@ pub(crate) struct Geometry {
     pub(crate) delivery: i32,
     /// Ticks per second at nominal speed.
     pub(crate) speed: i32,
+    /// Rule that ties edges to parcels.
+    pub(crate) rule: TrackerRule,
 }
 
 impl Geometry {
     pub(super) fn new(config: &LineConfig) -> Self {
         let um = config.belt.um_per_tick;
         let mm = |value: u32| ticks(value, um);
-        let mut eyes: Vec<BeltEye> = config
-            .eyes
-            .iter()
-            .filter(|eye| matches!(eye.role, EyeRole::Induct | EyeRole::Track))
-            .map(|eye| BeltEye {
-                id: eye.id,
-                position: mm(eye.position_mm),
-            })
-            .collect();
-        eyes.sort_by_key(|eye| (eye.position, eye.id));
+        let eyes = eyes(config, |eye| match eye.role {
+            EyeRole::Induct => eye.position_mm == 0,
+            EyeRole::Track => true,
+            EyeRole::Confirm | EyeRole::Full | EyeRole::Origin => false,
+        });
+        let merges = self::eyes(config, |eye| {
+            eye.role == EyeRole::Induct && eye.position_mm > 0
+        });
         let chutes = chutes(config);
         let find = |kind| chutes.iter().position(|chute| chute.kind == kind);
         let (diverters, machines) = diverters(config);
         Self {
-            uses: uses(config, &eyes),
+            uses: uses(config, &eyes, &merges),
             eyes,
+            merges,
+            carriers: carriers(config),
             cameras: config
                 .cameras
                 .iter()
-                .map(|camera| (camera.id, mm(camera.position_mm)))
+                .map(|camera| CameraSpec {
+                    id: camera.id,
+                    position: mm(camera.position_mm),
+                    view: mm(camera.view_mm),
+                })
                 .collect(),
             diverters,
             reject: find(ChuteKind::Reject).unwrap_or_default(),
@@ -144,6 +200,7 @@ impl Geometry {
             chatter: mm(CHATTER_MM),
             delivery: ticks_in_ms(&config.belt, DELIVERY_MS),
             speed: ticks_in_ms(&config.belt, 1_000),
+            rule: config.tracking.rule,
         }
     }
 
@@ -152,6 +209,33 @@ impl Geometry {
             .get(usize::from(eye.0))
             .copied()
             .unwrap_or(EyeUse::Unknown)
+    }
+
+    /// Number of belt photo-eyes and inductions.
+    pub(crate) const fn beams(&self) -> usize {
+        self.eyes.len().saturating_add(self.merges.len())
+    }
+
+    /// Index of the beam of an induction that merges.
+    pub(crate) const fn merge_beam(&self, merge: usize) -> usize {
+        self.eyes.len().saturating_add(merge)
+    }
+
+    /// The induction that merges whose beam this is.
+    pub(crate) fn merge(&self, beam: usize) -> Option<BeltEye> {
+        let merge = beam.checked_sub(self.eyes.len())?;
+        self.merges.get(merge).copied()
+    }
+
+    /// Number of a beam's photo-eye.
+    pub(crate) fn beam_id(&self, beam: usize) -> EyeId {
+        let eye = self.eye(beam).or_else(|| self.merge(beam));
+        eye.map_or(EyeId(0), |eye| eye.id)
+    }
+
+    /// True for a beam at which parcels are first seen.
+    pub(crate) const fn inducts(&self, beam: usize) -> bool {
+        beam == 0 || beam >= self.eyes.len()
     }
 
     pub(crate) fn eye(&self, index: usize) -> Option<BeltEye> {
@@ -177,19 +261,48 @@ impl Geometry {
     }
 }
 
-fn uses(config: &LineConfig, belt: &[BeltEye]) -> Vec<EyeUse> {
+/// Photo-eyes along the belt, in the order of travel.
+fn eyes(config: &LineConfig, wanted: impl Fn(&Eye) -> bool) -> Vec<BeltEye> {
+    let wanted = config.eyes.iter().filter(|eye| wanted(eye));
+    let mut eyes: Vec<BeltEye> = wanted
+        .map(|eye| BeltEye {
+            id: eye.id,
+            position: ticks(eye.position_mm, config.belt.um_per_tick),
+        })
+        .collect();
+    eyes.sort_by_key(|eye| (eye.position, eye.id));
+    eyes
+}
+
+fn carriers(config: &LineConfig) -> Option<CarrierSpec> {
+    let um = config.belt.um_per_tick;
+    let mut eyes = config.eyes.iter();
+    let origin = eyes.find(|eye| eye.role == EyeRole::Origin);
+    config.carriers.map(|carriers| CarrierSpec {
+        pitch: ticks(carriers.pitch_mm, um).max(1),
+        round: ticks(carriers.pitch_mm.saturating_mul(carriers.count), um),
+        origin: origin.map_or(0, |eye| ticks(eye.position_mm, um)),
+        tolerance: ticks(CARRIER_MM, um),
+    })
+}
+
+fn uses(config: &LineConfig, belt: &[BeltEye], merges: &[BeltEye]) -> Vec<EyeUse> {
     let chute = |id: Option<ChuteId>| {
         id.and_then(|id| config.chutes.iter().position(|chute| chute.id == id))
     };
-    (0..=u8::MAX)
+    let at = |all: &[BeltEye], id: EyeId| all.iter().position(|on| on.id == id);
+    let most = config.eyes.iter().map(|eye| eye.id.0).max().unwrap_or(0);
+    (0..=most)
         .map(|id| {
             let Some(eye) = config.eyes.iter().find(|eye| eye.id == EyeId(id)) else {
                 return EyeUse::Unknown;
             };
             let index = match eye.role {
                 EyeRole::Induct | EyeRole::Track => {
-                    belt.iter().position(|on| on.id == eye.id).map(EyeUse::Belt)
+                    let merge = || at(merges, eye.id).map(EyeUse::Merge);
+                    at(belt, eye.id).map(EyeUse::Belt).or_else(merge)
                 }
+                EyeRole::Origin => Some(EyeUse::Origin),
                 EyeRole::Confirm => chute(eye.chute).map(EyeUse::Confirm),
                 EyeRole::Full => chute(eye.chute).map(EyeUse::Full),
             };
@@ -212,6 +325,7 @@ fn chutes(config: &LineConfig) -> Vec<ChuteSpec> {
             confirm_min: ticks_in_ms(&config.belt, chute.confirm_ms_min),
             confirm_max: ticks_in_ms(&config.belt, chute.confirm_ms_max),
             capacity: chute.capacity_parcels,
+            capacity_length: ticks(chute.capacity_mm, config.belt.um_per_tick),
             eye: config
                 .eyes
                 .iter()
@@ -243,6 +357,7 @@ fn diverters(config: &LineConfig) -> (Vec<DiverterSpec>, usize) {
             retract: reserve(diverter.retract_ms),
             hold_ms_max: diverter.hold_ms_max,
             machine,
+            whole: diverter.kind.takes_whole(),
         });
     }
     (specs, machines)

@@ -22,7 +22,7 @@ pub(crate) struct Body {
     pub(crate) length: i64,
     /// Leading edge, in 1/1,000 ticks.
     pub(crate) place: i64,
-    passed: Vec<u8>,
+    passed: Vec<u16>,
 }
 
 impl Body {
@@ -66,9 +66,19 @@ pub(crate) struct Faults {
     /// Slip per parcel and tick in 1/1,000.
     pub(crate) slip: i64,
     /// Photo-eye that sees nothing.
-    pub(crate) blind: Option<u8>,
+    pub(crate) blind: Option<u16>,
     /// Parcels put close behind the one before, with this gap.
     pub(crate) close: BTreeMap<u32, i64>,
+    /// Parcels whose stroke at this chute's diverter does nothing.
+    pub(crate) stuck_at: BTreeMap<u32, u16>,
+    /// Frames of these parcels take so many ticks longer to read.
+    pub(crate) slow_read: BTreeMap<u32, u32>,
+    /// Cameras see this much belt on either side of their middle.
+    pub(crate) half_view: i64,
+    /// The node refuses the next stroke.
+    pub(crate) refuse: Option<Refusal>,
+    /// Identifiers that are not the parcel's number.
+    pub(crate) code: BTreeMap<u32, String>,
 }
 
 pub(crate) struct Plant {
@@ -95,6 +105,12 @@ pub(crate) struct Plant {
     returns: BTreeMap<u64, Body>,
     blocked: Vec<(EyeId, i64, bool)>,
     seen_before: BTreeMap<ParcelId, bool>,
+    /// Places in a sequence, by parcel.
+    pub(crate) place: BTreeMap<u32, u32>,
+    /// Ticks between two belt counts told.
+    pub(crate) poll_ticks: u32,
+    /// Milliseconds for which the belt has stood.
+    pub(crate) waited_ms: u64,
 }
 
 impl Plant {
@@ -133,6 +149,9 @@ impl Plant {
             returns: BTreeMap::new(),
             blocked,
             seen_before: BTreeMap::new(),
+            place: BTreeMap::new(),
+            poll_ticks: POLL_TICKS,
+            waited_ms: 0,
         };
         plant.connect(1, false);
         plant
@@ -150,7 +169,7 @@ impl Plant {
     }
 
     pub(crate) fn now(&self) -> LineTime {
-        LineTime(self.travelled * 1_000_000 / 1_500)
+        LineTime(self.travelled * 1_000_000 / 1_500).after_ms(self.waited_ms)
     }
 
     pub(crate) fn tell(&mut self, event: Event) {
@@ -168,7 +187,10 @@ impl Plant {
             Action::Send { command } => self.command(*command),
             Action::Resolve { parcel, reading } => self.resolve(*parcel, reading),
             Action::Parcel { parcel, step } => self.step_of(*parcel, step),
-            Action::Chute { .. } | Action::Alarm { .. } => {}
+            Action::Chute { .. }
+            | Action::Alarm { .. }
+            | Action::BagClosed { .. }
+            | Action::Induction { .. } => {}
         }
     }
 
@@ -189,6 +211,7 @@ impl Plant {
             destination,
             hop: None,
             why: String::new(),
+            sequence: self.place.get(&number).copied(),
         };
         let delay = self.faults.slow.get(&number).copied().unwrap_or(30);
         let due = self.travelled + u64::from(delay);
@@ -266,7 +289,7 @@ impl Plant {
         } else if stroke.fire_at.signed_since(self.count) < 10 {
             Some(Refusal::Late)
         } else {
-            None
+            self.faults.refuse.take()
         };
         if let Some(refusal) = refusal {
             self.answer(stroke.seq, StrokeResult::Refused { refusal });
@@ -308,7 +331,7 @@ impl Plant {
             for event in self.later.remove(&self.travelled).unwrap_or_default() {
                 self.hear(event);
             }
-            if self.travelled.is_multiple_of(u64::from(POLL_TICKS)) {
+            if self.travelled.is_multiple_of(u64::from(self.poll_ticks)) {
                 self.hear(Event::Belt { at: self.count });
             }
         }
@@ -428,23 +451,35 @@ impl Plant {
                 .find(|one| one.id == camera)
                 .unwrap();
             let view = i64::from(view.position_mm);
-            let Some(body) = self.bodies.iter().find(|body| body.covers(view)) else {
+            let half = self.faults.half_view;
+            let in_view = |body: &&Body| body.covers(view) || (body.middle() - view).abs() < half;
+            let seen: Vec<u32> = self
+                .bodies
+                .iter()
+                .filter(in_view)
+                .map(|one| one.number)
+                .collect();
+            let Some(first) = seen.first().copied() else {
                 continue;
             };
-            if self.faults.no_frame.contains(&body.number) {
+            if self.faults.no_frame.contains(&first) {
                 continue;
             }
-            let other = camera.0 == 1 && self.faults.two_codes.contains(&body.number);
-            let value = if other { body.number + 1 } else { body.number };
-            let code = Code {
+            let other = camera.0 == 1 && self.faults.two_codes.contains(&first);
+            let code = |number: &u32| Code {
                 kind: "s10".into(),
-                value: value.to_string(),
+                value: match self.faults.code.get(number) {
+                    Some(code) => code.clone(),
+                    None if other => (number + 1).to_string(),
+                    None => number.to_string(),
+                },
             };
             let reading = Reading {
-                codes: vec![code],
+                codes: seen.iter().map(code).collect(),
                 ..Reading::default()
             };
-            let due = self.travelled + u64::from(READ_TICKS);
+            let slow = self.faults.slow_read.get(&first).copied().unwrap_or(0);
+            let due = self.travelled + u64::from(READ_TICKS) + u64::from(slow);
             self.later.entry(due).or_default().push(Event::Read {
                 camera,
                 trigger,
@@ -522,7 +557,8 @@ impl Plant {
                     && stroke.on.is_some_and(|on| on + 135 <= now)
                     && stroke.off.is_none()
             });
-            if out && !self.faults.stuck.contains(&body.number) {
+            let stuck_at = self.faults.stuck_at.get(&body.number) == Some(&diverter.chute.0);
+            if out && !stuck_at && !self.faults.stuck.contains(&body.number) {
                 return Some(at);
             }
         }

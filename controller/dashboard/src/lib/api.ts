@@ -1,12 +1,13 @@
 /** Requests to the service. Every failure becomes one sentence that a person can act on. */
-import type { OperatorCommand, Snapshot, Topology } from "./types";
+import { there } from "./at";
+import type { LineSummary, Me, OperatorCommand, Snapshot, Topology } from "./types";
 import type { Outside } from "./stream";
 
 const TIMEOUT_MS = 5_000;
 
 /** Why a request failed, in a form that can be worded in any language. */
 export class RequestError extends Error {
-  readonly reason: "unreachable" | "refused" | "forbidden" | "missing" | "broken";
+  readonly reason: "unreachable" | "refused" | "forbidden" | "sign_in" | "missing" | "broken";
   readonly detail: string;
 
   constructor(reason: RequestError["reason"], detail: string) {
@@ -17,8 +18,9 @@ export class RequestError extends Error {
 }
 
 function reasonFor(status: number): RequestError["reason"] {
-  if (status === 401 || status === 403) return "forbidden";
-  if (status === 404) return "missing";
+  if (status === 401) return "sign_in";
+  if (status === 403) return "forbidden";
+  if (status === 404 || status === 410) return "missing";
   return status < 500 ? "refused" : "broken";
 }
 
@@ -37,9 +39,9 @@ async function detailOf(response: Response): Promise<string> {
   return text.startsWith("<") ? "" : text;
 }
 
-async function request(path: string, init: RequestInit = {}): Promise<Response> {
+async function request(path: string, init: RequestInit = {}, ms = TIMEOUT_MS): Promise<Response> {
   const limit = new AbortController();
-  const timer = setTimeout(() => limit.abort(), TIMEOUT_MS);
+  const timer = setTimeout(() => limit.abort(), ms);
   let response: Response;
   try {
     response = await fetch(path, { ...init, signal: limit.signal, cache: "no-store" });
@@ -52,7 +54,10 @@ async function request(path: string, init: RequestInit = {}): Promise<Response> 
   return response;
 }
 
-async function getJson<T>(path: string): Promise<T> {
+export const getJson = <T>(path: string): Promise<T> => getHere<T>(there(path));
+
+/** The same of the controller that sent the page, whichever line is looked at. */
+async function getHere<T>(path: string): Promise<T> {
   const response = await request(path);
   try {
     return (await response.json()) as T;
@@ -63,28 +68,73 @@ async function getJson<T>(path: string): Promise<T> {
 
 export const lineBase = (line: string): string => `/api/v1/lines/${encodeURIComponent(line)}`;
 
-export const getLines = (): Promise<{ id: string; name: string }[]> => getJson("/api/v1/lines");
+/** All lines that can be looked at from here. */
+export const getLines = (): Promise<LineSummary[]> => getHere("/api/v1/lines");
+
+/** Who we are here. */
+export const getMe = (): Promise<Me> => getHere("/api/v1/session");
+
+/** Who we are at the controller of the line. */
+export const getMeThere = (): Promise<Me> => getJson("/api/v1/session");
+
+/** Text of a file. */
+export async function getText(path: string): Promise<string> {
+  return (await request(there(path))).text();
+}
 
 export const getTopology = (line: string): Promise<Topology> =>
   getJson(`${lineBase(line)}/topology`);
 
 /** Accepted, not done: the stream shows when it is. */
 export async function sendCommand(line: string, command: OperatorCommand): Promise<void> {
-  await request(`${lineBase(line)}/commands`, {
+  await request(there(`${lineBase(line)}/commands`), {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify(command),
   });
 }
 
-export async function acknowledge(alarm: string): Promise<void> {
-  await request(`/api/v1/alarms/${encodeURIComponent(alarm)}/acknowledge`, { method: "POST" });
+/** Sends JSON, or text as it is; gives the answer's JSON, or null when there is none. */
+export async function send<T>(
+  method: "POST" | "PUT" | "PATCH" | "DELETE",
+  path: string,
+  body?: unknown,
+  ms = TIMEOUT_MS,
+): Promise<T | null> {
+  const text = typeof body === "string";
+  const init: RequestInit = { method };
+  if (body !== undefined) {
+    init.headers = { "content-type": text ? "text/csv" : "application/json" };
+    init.body = text ? body : JSON.stringify(body);
+  }
+  const response = await request(there(path), init, ms);
+  const answer = await response.text();
+  if (!answer) return null;
+  try {
+    return JSON.parse(answer) as T;
+  } catch {
+    throw new RequestError("broken", "");
+  }
+}
+
+/** A query string of what is not empty. */
+export function query(values: Record<string, string | number | null | undefined>): string {
+  const pairs = Object.entries(values).filter(([, v]) => v !== "" && v !== null && v !== undefined);
+  const text = new URLSearchParams(pairs.map(([k, v]) => [k, String(v)])).toString();
+  return text ? `?${text}` : "";
+}
+
+/** Whatever went wrong, in a form that can be worded. */
+export function failureOf(failure: unknown): { reason: RequestError["reason"]; detail: string } {
+  return failure instanceof RequestError
+    ? { reason: failure.reason, detail: failure.detail }
+    : { reason: "broken", detail: "" };
 }
 
 /** The browser as the stream's outside. */
 export const browser: Outside = {
   now: () => Date.now(),
-  open: (url) => new EventSource(url),
+  open: (url) => new EventSource(there(url)),
   fetchState: (url) => getJson<Snapshot>(url),
   after(ms, then) {
     const timer = setTimeout(then, ms);

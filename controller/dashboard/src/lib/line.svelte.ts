@@ -1,13 +1,17 @@
 /** One line as the page sees it: connection, state, motion, history, and what a person asked. */
 import * as api from "./api";
+import { turnTo } from "./at";
 import { emptyHistory, sample, type History } from "./history";
 import { exitFor } from "./mimic";
 import { ClockOffset, Motion } from "./motion";
 import { applyDelta, fromSnapshot } from "./state";
+import { session } from "./session.svelte";
 import { Stream } from "./stream";
-import type { Delta, OperatorCommand, Parcel, Snapshot, Topology } from "./types";
+import type { Delta, LineSummary, OperatorCommand, Parcel, Snapshot, Topology } from "./types";
 
 const RETRY_MS = 3_000;
+/** Time between two looks at the other lines. */
+const LINES_MS = 3_000;
 /** After this long a command without visible effect is no longer shown as waiting. */
 const SETTLE_MS = 6_000;
 
@@ -17,8 +21,12 @@ export type Pending = "sending" | "sent";
 
 class LineStore {
   phase = $state<Phase>("connecting");
-  lines = $state.raw<{ id: string; name: string }[]>([]);
+  lines = $state.raw<LineSummary[]>([]);
   lineId = $state<string | null>(null);
+  /** Its controller, as in `LineSummary.at`: two controllers may have lines of the same id. */
+  lineAt = $state("");
+  /** Counts up when another line is turned to: pages are begun anew then. */
+  turns = $state(0);
   topology = $state.raw<Topology | null>(null);
   topologyFailed = $state(false);
   /** Null until the first snapshot. */
@@ -33,6 +41,31 @@ class LineStore {
   readonly motion = new Motion((parcel) => this.exitOf(parcel));
   private readonly offset = new ClockOffset();
   private stream: Stream | null = null;
+  private ended = false;
+
+  private earlyLines: Promise<LineSummary[] | null> | null = null;
+  private earlyTopology: { id: string; topology: Promise<Topology | null> } | null = null;
+
+  /** Asks for the lines and the first one's drawing before anybody needs them. */
+  foresee(): void {
+    this.earlyLines = api.getLines().then(
+      (lines) => {
+        const [first] = lines;
+        if (first && !first.at) {
+          this.earlyTopology = { id: first.id, topology: api.getTopology(first.id).catch(() => null) };
+        }
+        return lines;
+      },
+      () => null,
+    );
+  }
+
+  /** Follows nothing any more: somebody signed out. */
+  stop(): void {
+    this.ended = true;
+    this.stream?.stop();
+    this.state = null;
+  }
 
   exitOf(parcel: Parcel): ReturnType<typeof exitFor> | null {
     return this.topology ? exitFor(this.topology, parcel.chute, parcel.committed) : null;
@@ -40,8 +73,11 @@ class LineStore {
 
   /** Asks which lines there are until there is an answer, then follows the first. */
   async start(): Promise<void> {
+    if (this.ended) return;
     try {
-      this.lines = await api.getLines();
+      const early = this.earlyLines;
+      this.earlyLines = null;
+      this.lines = (await early) ?? (await api.getLines());
     } catch {
       this.phase = "unreachable";
       setTimeout(() => void this.start(), RETRY_MS);
@@ -54,12 +90,36 @@ class LineStore {
       setTimeout(() => void this.start(), RETRY_MS);
       return;
     }
-    this.follow(first.id);
+    this.follow(first);
+    if (this.lines.length > 1) this.watchLines();
   }
 
-  follow(line: string): void {
+  /** Keeps what is told of all lines fresh; a missed answer is made up for by the next. */
+  private watchLines(): void {
+    const look = (): void => {
+      if (this.ended) return;
+      api.getLines().then(
+        (lines) => (this.lines = lines),
+        () => {},
+      );
+      setTimeout(look, LINES_MS);
+    };
+    setTimeout(look, LINES_MS);
+  }
+
+  /** Whether this is the line that is looked at. */
+  isHere(one: LineSummary): boolean {
+    return one.id === this.lineId && (one.at ?? "") === this.lineAt;
+  }
+
+  follow({ id: line, at = "" }: LineSummary): void {
     this.stream?.stop();
+    if (this.lineId !== null) this.turns += 1;
+    turnTo(at);
+    this.lineAt = at;
+    void session.there();
     this.lineId = line;
+    this.pending = {};
     this.state = null;
     this.topology = null;
     this.staleSince = null;
@@ -77,9 +137,12 @@ class LineStore {
   }
 
   private async loadTopology(line: string): Promise<void> {
+    const at = this.lineAt;
     try {
-      const topology = await api.getTopology(line);
-      if (this.lineId !== line) return;
+      const early = this.earlyTopology?.id === line && !at ? this.earlyTopology.topology : null;
+      this.earlyTopology = null;
+      const topology = (await early) ?? (await api.getTopology(line));
+      if (this.lineId !== line || this.lineAt !== at) return;
       this.topology = topology;
       this.topologyFailed = false;
     } catch {
@@ -92,7 +155,10 @@ class LineStore {
     this.staleSince = since;
     // The service may have been replaced by one with another drawing of the line.
     if (since === null && this.lineId) void this.loadTopology(this.lineId);
-    if (since !== null) this.offset.reset();
+    if (since !== null) {
+      this.offset.reset();
+      void session.load();
+    }
   }
 
   private take(raw: Partial<Snapshot>, fetched: boolean): void {
@@ -126,10 +192,16 @@ class LineStore {
 
   /** A command is done when the thing it is about has changed. */
   private settle(old: Snapshot | null, next: Snapshot): void {
-    if (!old || old.chutes === next.chutes) return;
+    if (!old) return;
+    if (old.alarms !== next.alarms) {
+      for (const alarm of old.alarms) delete this.pending[`alarm-${alarm.id}`];
+    }
+    if (old.line.state !== next.line.state) delete this.pending["line"];
+    if (old.chutes === next.chutes) return;
     for (const chute of next.chutes) {
       const before = old.chutes.find((c) => c.id === chute.id);
-      const changed = before?.state !== chute.state || chute.count < before.count;
+      const bag = before?.bag?.state !== chute.bag?.state;
+      const changed = bag || before?.state !== chute.state || chute.count < before.count;
       if (changed) delete this.pending[`chute-${chute.id}`];
     }
   }
@@ -138,28 +210,37 @@ class LineStore {
   async command(thing: string, command: OperatorCommand): Promise<void> {
     const line = this.lineId;
     if (!line) return;
-    await this.attempt(thing, () => api.sendCommand(line, command));
+    await this.attempt(thing, () => api.sendCommand(line, command), true);
   }
 
-  async acknowledge(alarm: string): Promise<void> {
-    await this.attempt(`alarm-${alarm}`, () => api.acknowledge(alarm));
+  /** Acknowledges, silences, shelves, … an alarm. */
+  async alarm(id: string, act: string, body?: { reason: string; minutes?: number }): Promise<boolean> {
+    const path = `/api/v1/alarms/${encodeURIComponent(id)}/${act}`;
+    return this.attempt(`alarm-${id}`, () => api.send("POST", path, body), true);
   }
 
-  private async attempt(thing: string, send: () => Promise<void>): Promise<void> {
-    if (this.pending[thing]) return;
+  /**
+   * Does something about `thing`, shows that it is under way, and words what goes wrong. Where the
+   * answer only says that it was taken, `byStream`, the stream shows when it is done.
+   */
+  async attempt(thing: string, send: () => Promise<unknown>, byStream = false): Promise<boolean> {
+    if (this.pending[thing]) return false;
     this.pending[thing] = "sending";
     this.error = null;
     try {
       await send();
+      if (!byStream) {
+        delete this.pending[thing];
+        return true;
+      }
       // The stream may have told the result already.
       if (this.pending[thing]) this.pending[thing] = "sent";
       setTimeout(() => delete this.pending[thing], SETTLE_MS);
+      return true;
     } catch (failure) {
       delete this.pending[thing];
-      this.error =
-        failure instanceof api.RequestError
-          ? { reason: failure.reason, detail: failure.detail }
-          : { reason: "broken", detail: "" };
+      this.error = api.failureOf(failure);
+      return false;
     }
   }
 }

@@ -1,5 +1,6 @@
 /** What a person has chosen for this browser: language and brightness. */
 import { languages, type Language, type MessageKey } from "../messages";
+import type { Words } from "./words";
 
 type Theme = "light" | "dark";
 
@@ -31,8 +32,18 @@ function firstLanguage(): Language {
 
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 
+const NO_WORDS: Words = { alarm: {}, fault: {}, cause: {}, no_read: {} };
+
 class Settings {
   language = $state<Language>(firstLanguage());
+  /** Texts of the language; loaded before the page is drawn. */
+  table = $state.raw<Record<string, string>>({});
+  /** The service's words for alarms and causes. */
+  words = $state.raw<Words>(NO_WORDS);
+  /** Sound for alarms that nobody has answered; off until somebody wants it at this screen. */
+  sound = $state(stored("sortline.sound") === "on");
+  /** Times are those of the line's site, wherever somebody looks from; null: of the browser. */
+  zone = $state<string | null>(null);
   private chosen = $state<Theme | null>(themeOf(stored("sortline.theme")));
   private system = $state<Theme>(dark.matches ? "dark" : "light");
   theme = $derived<Theme>(this.chosen ?? this.system);
@@ -45,9 +56,31 @@ class Settings {
     });
   }
 
-  setLanguage(language: Language): void {
-    this.language = language;
-    store("sortline.language", language);
+  /** Loads a language and changes to it; stays with the old one when it cannot be loaded. */
+  async setLanguage(language: Language): Promise<void> {
+    const entry = languages[language];
+    try {
+      const [base, table, words] = await Promise.all([
+        entry.complete ? {} : languages.en.load(),
+        entry.load(),
+        entry.words(),
+      ]);
+      this.table = { ...base, ...table };
+      this.words = words.default;
+      this.language = language;
+      store("sortline.language", language);
+    } catch {
+      // The controller is away: the words on the screen stay as they are.
+    }
+  }
+
+  setZone(zone: string): void {
+    this.zone = zone;
+  }
+
+  toggleSound(): void {
+    this.sound = !this.sound;
+    store("sortline.sound", this.sound ? "on" : "off");
   }
 
   toggleTheme(): void {
@@ -66,13 +99,12 @@ type Values = Record<string, string | number>;
 
 /** The message in the chosen language; `{name}` is replaced by the value of that name. */
 export function t(key: MessageKey, values?: Values): string {
-  return fill(languages[settings.language].messages[key], values);
+  return fill(settings.table[key] ?? key, values);
 }
 
 /** Like `t` for keys made at run time: null when there is no such message. */
 export function tMaybe(key: string, values?: Values): string | null {
-  const table: Record<string, string> = languages[settings.language].messages;
-  const text = Object.hasOwn(table, key) ? table[key] : undefined;
+  const text = Object.hasOwn(settings.table, key) ? settings.table[key] : undefined;
   return text === undefined ? null : fill(text, values);
 }
 
@@ -81,20 +113,34 @@ function fill(text: string, values: Values = {}): string {
 }
 
 /** Making a formatter costs far more than using it, and figures change ten times a second. */
-const formatters = new Map<string, Intl.NumberFormat>();
+const made = new Map<string, Intl.NumberFormat | Intl.DateTimeFormat>();
+
+function numbers(options: Intl.NumberFormatOptions): Intl.NumberFormat {
+  const key = `number ${settings.locale} ${Object.values(options).join()}`;
+  const found = made.get(key) ?? new Intl.NumberFormat(settings.locale, options);
+  made.set(key, found);
+  return found as Intl.NumberFormat;
+}
+
+/** Times of the site's zone, whatever the clock of the machine that shows them. */
+function times(options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  const key = `time ${settings.locale} ${settings.zone} ${Object.values(options).join()}`;
+  let found = made.get(key);
+  if (!found) {
+    const zone = settings.zone ? { timeZone: settings.zone } : {};
+    try {
+      found = new Intl.DateTimeFormat(settings.locale, { ...options, ...zone });
+    } catch {
+      // A zone that this browser does not know: its own is used.
+      found = new Intl.DateTimeFormat(settings.locale, options);
+    }
+    made.set(key, found);
+  }
+  return found as Intl.DateTimeFormat;
+}
 
 function format(value: number, digits: number, style: "decimal" | "percent"): string {
-  const key = `${settings.locale} ${style} ${digits}`;
-  let formatter = formatters.get(key);
-  if (!formatter) {
-    formatter = new Intl.NumberFormat(settings.locale, {
-      style,
-      minimumFractionDigits: digits,
-      maximumFractionDigits: digits,
-    });
-    formatters.set(key, formatter);
-  }
-  return formatter.format(value);
+  return numbers({ style, minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
 }
 
 export function number(value: number, digits = 0): string {
@@ -105,21 +151,33 @@ export function percent(share: number, digits = 1): string {
   return format(share, digits, "percent");
 }
 
-const clocks = new Map<string, Intl.DateTimeFormat>();
+/** Whole and tenths of a duration, in units that fit. */
+export function duration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return "–";
+  const unit = (value: number, name: "millisecond" | "second" | "minute" | "hour" | "day"): string =>
+    numbers({ style: "unit", unit: name, unitDisplay: "short", maximumFractionDigits: value < 10 ? 1 : 0 }).format(value);
+  if (seconds > 0 && seconds < 1) return unit(seconds * 1_000, "millisecond");
+  if (seconds < 90) return unit(seconds, "second");
+  if (seconds < 5_400) return unit(seconds / 60, "minute");
+  return seconds < 172_800 ? unit(seconds / 3_600, "hour") : unit(seconds / 86_400, "day");
+}
+
+function shown(time: string | number | null, options: Intl.DateTimeFormatOptions): string {
+  const date = time === null ? new Date(NaN) : new Date(time);
+  return Number.isNaN(date.getTime()) ? "–" : times(options).format(date);
+}
+
+/** Date and time of day. */
+export const moment = (time: string | number | null): string =>
+  shown(time, { dateStyle: "short", timeStyle: "medium", hourCycle: "h23" });
 
 /** Time of day with seconds; a dash for what is not a time. */
-export function clock(time: string | number | null): string {
-  const date = time === null ? new Date(NaN) : new Date(time);
-  if (Number.isNaN(date.getTime())) return "–";
-  let formatter = clocks.get(settings.locale);
-  if (!formatter) {
-    formatter = new Intl.DateTimeFormat(settings.locale, {
-      hour: "2-digit",
-      minute: "2-digit",
-      second: "2-digit",
-      hourCycle: "h23",
-    });
-    clocks.set(settings.locale, formatter);
-  }
-  return formatter.format(date);
+export const clock = (time: string | number | null): string =>
+  shown(time, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+
+const RECENT_MS = 12 * 3_600_000;
+
+/** Time of day of what was not long ago, with its date before that. */
+export function recent(time: string): string {
+  return Math.abs(Date.now() - Date.parse(time)) < RECENT_MS ? clock(time) : moment(time);
 }

@@ -22,6 +22,8 @@ const EMPTY_RATES = {
   read_rate: null,
 };
 
+const NO_CODING = { limits: { first_mm: 0, last_mm: 0 }, waiting: [] };
+
 /** Result of applying a delta. */
 export interface Applied {
   state: Snapshot;
@@ -51,6 +53,7 @@ export function fromSnapshot(raw: Partial<Snapshot>): Snapshot {
     cameras: raw.cameras ?? [],
     readings: mergeReadings([], raw.readings ?? []),
     alarms: orderAlarms(raw.alarms ?? []),
+    coding: raw.coding ?? NO_CODING,
   };
 }
 
@@ -69,6 +72,7 @@ export function applyDelta(state: Snapshot, delta: Delta): Applied {
   if (delta.cameras) next.cameras = delta.cameras;
   if (delta.readings) next.readings = mergeReadings(state.readings, delta.readings);
   if (delta.alarms) next.alarms = orderAlarms(delta.alarms);
+  if (delta.coding) next.coding = delta.coding;
   return { state: next, gap: delta.seq > state.seq + 1 };
 }
 
@@ -102,6 +106,11 @@ export function priorityOf(alarm: Alarm): Priority {
 }
 
 const RANK: Record<Priority, number> = { high: 0, medium: 1, low: 2 };
+
+/** Alarms that call somebody: not consequences, not put aside. */
+export function calling(alarms: Alarm[]): Alarm[] {
+  return alarms.filter((a) => a.state === "active" || a.state === "returned");
+}
 
 /** Unacknowledged first, then by priority, then the oldest: the first is where to begin. */
 export function orderAlarms(alarms: Alarm[]): Alarm[] {

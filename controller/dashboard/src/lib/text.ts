@@ -4,6 +4,8 @@
  * direction of the text around them, and length.
  */
 
+import { there } from "./at";
+
 /** Characters shown of an untrusted text unless the place asks for fewer. */
 export const TEXT_MAX = 160;
 
@@ -40,7 +42,7 @@ export function plain(text: unknown, max: number = TEXT_MAX): string {
   return kept.length > max ? `${kept.slice(0, max - 1).join("")}…` : kept.join("");
 }
 
-/** Only an image of this service's own frame store may be shown. */
+/** Only an image of a controller's own frame store may be shown. */
 export function safeImage(url: string | null | undefined): string | null {
-  return url && /^\/api\/v1\/frames\/[A-Za-z0-9_-]{1,64}\.jpg$/.test(url) ? url : null;
+  return url && /^\/api\/v1\/frames\/[A-Za-z0-9_-]{1,64}\.jpg$/.test(url) ? there(url) : null;
 }

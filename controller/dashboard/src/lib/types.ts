@@ -67,6 +67,12 @@ export interface Chute {
   serves: string | null;
   /** When the last parcel arrived. */
   last: string | null;
+  /** The bag that hangs there; its SSCC from when it is closed. */
+  bag?: { state: "open" | "closing" | "closed" | string; sscc: string | null };
+  /** The bag that was taken away last. */
+  taken?: { at: string; parcels: number; sscc: string | null } | null;
+  /** Since when and why a person switched it off. */
+  off?: { since: string; reason: string } | null;
 }
 
 export interface Camera {
@@ -95,15 +101,45 @@ export interface Reading {
   elapsed_ms: number | null;
 }
 
+/** An alarm in the words of ISA-18.2. */
 export interface Alarm {
   id: string;
   kind: string;
+  /** Number and name of the part of the line it is about. */
+  place: number | null;
+  name: string;
   priority: "high" | "medium" | "low" | string;
+  state: "active" | "returned" | "suppressed" | "shelved" | "out_of_service" | string;
+  acknowledged: boolean;
+  silenced: boolean;
+  since: string;
+  /** Times it came before somebody saw it. */
+  count: number;
+  /** The alarm that explains it. */
+  root: string | null;
+  until: string | null;
+  reason: string | null;
+  fault: string;
   text: string;
   consequence: string;
   remedy: string;
+}
+
+/** A parcel that waits for a coder. */
+export interface Waiting {
+  parcel: number;
   since: string;
-  acknowledged: boolean;
+  reason: string | null;
+  images: string[];
+  sample: boolean;
+  by: string | null;
+  /** Who keyed this sample before: it waits for somebody else. */
+  keyed_by?: string[];
+}
+
+export interface Coding {
+  limits: { first_mm: number; last_mm: number };
+  waiting: Waiting[];
 }
 
 /** Everything the page shows that changes. */
@@ -117,6 +153,7 @@ export interface Snapshot {
   cameras: Camera[];
   readings: Reading[];
   alarms: Alarm[];
+  coding: Coding;
 }
 
 /** Only the members that changed, each complete; of readings only the new ones. */
@@ -147,8 +184,56 @@ export interface Topology {
   chute: { id: number; name: string; kind: ChuteKind; capacity_parcels?: number }[];
 }
 
+/** A line as it is told from far. */
+export interface LineSummary {
+  id: string;
+  name: string;
+  /** What goes before every path of its API: empty, or `/at/NAME`. */
+  at?: string;
+  /** Its controller answers. */
+  up?: boolean;
+  state?: string | null;
+  parcels_per_hour?: number | null;
+  target_per_hour?: number | null;
+  /** Alarms that nobody has acknowledged, and the highest priority among them. */
+  alarms?: number;
+  priority?: string | null;
+}
+
+/** A parcel as its coder sees it. */
+export interface Look {
+  images: { url: string; turn_deg: number; crop: [number, number, number, number] | null }[];
+  candidates: { country: string; postcode: string | null; source: string; confidence: number }[];
+}
+
 /** What a person may command. */
 export type OperatorCommand =
   | { command: "empty_chute"; chute: number }
-  | { command: "enable_chute"; chute: number; enabled: boolean }
+  | { command: "close_bag"; chute: number }
+  | { command: "enable_chute"; chute: number; enabled: boolean; reason?: string }
   | { command: "reset" };
+
+/** What somebody may do. */
+export type Right =
+  | "see"
+  | "labels"
+  | "operate"
+  | "code"
+  | "plan"
+  | "maintain"
+  | "supervise"
+  | "administer";
+
+/** Who looks at this page. */
+export interface Me {
+  open: boolean;
+  enrolment: boolean;
+  signed_in: boolean;
+  id: string;
+  name: string;
+  roles: string[];
+  rights: Right[];
+  four_eyes: boolean;
+  site: string;
+  time_zone: string;
+}

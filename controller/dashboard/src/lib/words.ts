@@ -2,7 +2,6 @@
 import type { SignName } from "../components/Sign.svelte";
 import { t, tMaybe } from "./settings.svelte";
 import { settings } from "./settings.svelte";
-import { alarmTarget } from "./state";
 import { plain } from "./text";
 import type { Alarm, Topology } from "./types";
 
@@ -41,46 +40,51 @@ export function chuteWording(state: string): Wording {
   return { sign, tone, word: tMaybe(`chute.state.${state}`) ?? plain(state, 24) };
 }
 
+/** Words of the service for alarms and causes, one file a language. */
+export interface Words {
+  alarm: Record<string, { text: string; consequence: string; remedy: string }>;
+  fault: Record<string, string>;
+  cause: Record<string, string>;
+  no_read: Record<string, string>;
+}
+
+const own = (table: Record<string, string>, key: string): string | undefined =>
+  Object.hasOwn(table, key) ? table[key] : undefined;
+
 export function noReadWord(reason: string): string {
-  return tMaybe(`reading.reason.${reason}`) ?? plain(reason, 60);
+  return own(settings.words.no_read, reason) ?? plain(reason, 60);
 }
 
-/** An alarm in the chosen language: the service's own English, or this page's translation. */
-export function alarmWording(alarm: Alarm, topology: Topology | null) {
-  return {
-    text: alarmPart(alarm, "text", alarm.text, topology) || plain(alarm.kind, 60),
-    consequence: alarmPart(alarm, "consequence", alarm.consequence, topology),
-    remedy: alarmPart(alarm, "remedy", alarm.remedy, topology),
-  };
+/** Why a parcel went where it went. */
+export function causeWord(cause: unknown): string {
+  if (cause && typeof cause === "object" && "no_read" in cause) {
+    const { reason } = (cause as { no_read: { reason: string } }).no_read;
+    return `${causeWord("no_read")}: ${noReadWord(reason)}`;
+  }
+  const name = String(cause ?? "");
+  return own(settings.words.cause, name) ?? plain(name, 60);
 }
 
-function alarmPart(
-  alarm: Alarm,
-  part: "text" | "consequence" | "remedy",
-  own: string,
-  topology: Topology | null,
-): string {
-  if (settings.language === "en" && own) return plain(own);
-  const id = partName(alarm, topology);
-  const translated = id === "" && NAMED.has(alarm.kind) ? null : tMaybe(`${PREFIX[part]}${alarm.kind}`, { id });
-  return translated ?? plain(own);
+/** An alarm in the chosen language; one that this page does not know, in the service's English. */
+export function alarmWording(alarm: Alarm) {
+  const { alarm: table, fault } = settings.words;
+  const words = Object.hasOwn(table, alarm.kind) ? table[alarm.kind] : undefined;
+  if (!words) {
+    const { text, consequence, remedy } = alarm;
+    return { text: plain(text) || plain(alarm.kind), consequence: plain(consequence), remedy: plain(remedy) };
+  }
+  const said = own(fault, alarm.fault ?? "") ?? plain(alarm.fault, 40);
+  const text = words.text
+    .replaceAll("{name}", plain(alarm.name || alarm.place, 40))
+    .replaceAll("{fault}", said);
+  return { text, consequence: words.consequence, remedy: words.remedy };
 }
 
-const PREFIX = {
-  text: "alarm.text.",
-  consequence: "alarm.consequence.",
-  remedy: "alarm.remedy.",
-};
-
-/** Kinds whose text names a part of the line. */
-const NAMED = new Set(["camera", "jam", "chute_full", "diverter", "eye"]);
-
-function partName(alarm: Alarm, topology: Topology | null): string {
-  const target = alarmTarget(alarm);
-  if (!target) return "";
-  if (target.part === "chute") return String(target.id);
-  const parts = topology?.[target.part] ?? [];
-  return plain(parts.find((p) => p.id === target.id)?.name ?? target.id, 40);
+/** The same for the history, which knows an alarm only by its id. */
+export function alarmKindWord(kind: string, name: string): string {
+  const { alarm: table } = settings.words;
+  const words = Object.hasOwn(table, kind) ? table[kind] : undefined;
+  return words ? words.text.replaceAll("{name}", name).replaceAll(": {fault}", "").replaceAll("：{fault}", "") : plain(kind, 60);
 }
 
 /** A chute's name for a sentence. */

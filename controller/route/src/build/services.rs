@@ -1,5 +1,6 @@
 //! `services.csv` to services and legs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Build, RUN_MAX, WEEK, sorted};
@@ -7,7 +8,7 @@ use crate::cells::At;
 use crate::micros::Micros;
 use crate::network::{Clearance, Kind, Leg, Mode, Node, Service};
 use crate::tables::{ServiceRow, TableName};
-use crate::time::unroll;
+use crate::time::{Days, Exceptions, Minute, unroll};
 
 /// A service's stops with the minutes of arrival and departure at each.
 struct Run {
@@ -164,33 +165,63 @@ impl Build<'_> {
             .first()
             .and_then(|node| self.network.node(*node))
             .map_or(0, |n| n.clock);
-        let mut times = Vec::new();
-        for text in service.departs.split_whitespace() {
-            times.push(self.problems.clock(at, "departs", text));
-        }
-        if times.is_empty() {
-            self.problems.add(
-                at,
-                "departs",
-                &service.departs,
-                "at least one local time HH:MM",
-            );
-        }
-        let days = self.problems.days(at, &service.days);
-        let departures = days.map_or_else(Vec::new, |days| {
-            unroll(days, &times, &self.offsets(clock), self.network.window)
-        });
+        let departures = self.departures(at, service, clock);
         let capacity =
             self.problems
                 .whole(at, "capacity_kg", &service.capacity_kg, 1..=100_000_000);
+        let capacity_l = self.room(at, &service.capacity_m3);
+        let capacity_pieces = self.pieces(at, &service.capacity_pieces);
+        let via = service.via.split_whitespace();
+        let via = via.map(|name| self.problems.id(at, "via", name)).collect();
+        let number = u32::try_from(self.network.services.len()).unwrap_or(u32::MAX);
+        self.network.service_ids.insert(service.id.clone(), number);
         self.network.services.push(Service {
             id: service.id.clone(),
             mode,
             carrier: service.carrier.clone(),
             departures,
             capacity_g: i64::from(capacity) * 1_000,
+            capacity_l,
+            capacity_pieces,
+            via,
         });
         self.network.services.len() - 1
+    }
+
+    /// Departures from the first stop: each time on the service's days, or on its own.
+    fn departures(&mut self, at: At, service: &ServiceRow, clock: usize) -> Vec<Minute> {
+        let but = self.calendar(at, &service.calendar);
+        let but: Option<&Exceptions> = but.as_ref();
+        let days = self.problems.days(at, &service.days);
+        let mut by_days: BTreeMap<Days, Vec<i32>> = BTreeMap::new();
+        for text in service.departs.split_whitespace() {
+            let (time, own) = text.split_once('/').unwrap_or((text, ""));
+            let time = self.problems.clock(at, "departs", time);
+            let days = if own.is_empty() {
+                days.clone()
+            } else {
+                Days::parse(own)
+            };
+            match days {
+                Some(days) => by_days.entry(days.but(but)).or_default().push(time),
+                None if own.is_empty() => {}
+                None => self
+                    .problems
+                    .add(at, "departs", text, "HH:MM, or HH:MM/DAYS"),
+            }
+        }
+        if service.departs.trim().is_empty() {
+            let allowed = "at least one local time HH:MM";
+            self.problems.add(at, "departs", &service.departs, allowed);
+        }
+        let (offsets, window) = (self.offsets(clock), self.network.window);
+        let mut all: Vec<Minute> = by_days
+            .iter()
+            .flat_map(|(days, times)| unroll(days, times, &offsets, window))
+            .collect();
+        all.sort_unstable();
+        all.dedup();
+        all
     }
 
     /// A vehicle that leaves while the place is closed cannot be loaded there.
@@ -219,6 +250,22 @@ impl Build<'_> {
         }
     }
 
+    /// Litres of a volume in cubic metres; without one as good as unlimited.
+    fn room(&mut self, at: At, text: &str) -> i64 {
+        let volume = self.problems.optional(at, "capacity_m3", text);
+        volume.map_or(i64::MAX, |volume| volume.0 / 1_000)
+    }
+
+    fn pieces(&mut self, at: At, text: &str) -> i64 {
+        if text.is_empty() {
+            return i64::MAX;
+        }
+        let pieces = self
+            .problems
+            .whole(at, "capacity_pieces", text, 1..=100_000_000);
+        i64::from(pieces)
+    }
+
     fn service_legs(&mut self, at: At, service: &ServiceRow, index: usize, run: &Run) {
         let cutoff = self
             .problems
@@ -233,6 +280,9 @@ impl Build<'_> {
         let co2 = self
             .problems
             .decimal(at, "co2_g_per_kg", &service.co2_g_per_kg);
+        let least = self.problems.optional(at, "price_min", &service.price_min);
+        let rate = self.rates.get(service.currency.as_str()).copied();
+        let least = least.map_or(Micros::ZERO, |least| least.times(rate.unwrap_or_default()));
         let whole = run.moving(0, run.stops.len() - 1);
         for (board, (from, (_, leaves))) in run.stops.iter().zip(&run.times).enumerate() {
             let later = run.stops.iter().zip(&run.times).enumerate().skip(board + 1);
@@ -248,6 +298,7 @@ impl Build<'_> {
                     run: arrives - leaves,
                     clearance,
                     fixed,
+                    least,
                     per_kg: per_kg.share(part, whole),
                     co2_fixed: Micros::ZERO,
                     co2_per_kg: co2.share(part, whole),
@@ -265,11 +316,18 @@ impl Build<'_> {
         if left == entered {
             return None;
         }
-        let named = self
-            .borders
-            .get(&(left.as_str(), entered.as_str(), mode.name()));
-        let border = named.or_else(|| self.borders.get(&(left.as_str(), entered.as_str(), "*")));
-        let Some(border) = border else {
+        let key = (left.clone(), entered.clone(), mode, clock);
+        if let Some(known) = self.crossings.get(&key) {
+            return Some(*known);
+        }
+        let rows = [
+            (left.as_str(), mode.name()),
+            (left.as_str(), "*"),
+            ("*", mode.name()),
+            ("*", "*"),
+        ];
+        let named = |(from, mode)| self.borders.get(&(from, entered.as_str(), mode));
+        let Some(border) = rows.into_iter().find_map(named) else {
             let found = format!("{left} to {entered} by {}", mode.name());
             self.problems.add(
                 at,
@@ -279,10 +337,10 @@ impl Build<'_> {
             );
             return None;
         };
-        let (week, p50, p90) = (border.week, border.p50, border.p90);
+        let (week, p50, p90) = (border.week.clone(), border.p50, border.p90);
         let time = Arc::clone(&border.time);
         let hours = self.hours(week, clock);
-        let index = self.network.clearances.len();
+        let index = u32::try_from(self.network.clearances.len()).ok()?;
         self.network.clearances.push(Clearance {
             from: left,
             to: entered,
@@ -291,6 +349,7 @@ impl Build<'_> {
             p90,
             time,
         });
-        u32::try_from(index).ok()
+        self.crossings.insert(key, index);
+        Some(index)
     }
 }

@@ -33,12 +33,8 @@ impl Build<'_> {
     fn zone_node(&mut self, at: At, zone: &ZoneRow, depot: &NodeInfo) -> Node {
         let id = self.problems.id(at, "id", &zone.id);
         let country = self.problems.letters(at, "country", &zone.country, 2);
-        let mut same = self
-            .network
-            .nodes
-            .iter()
-            .filter(|place| place.country == country);
-        if same.any(|place| place.territory != depot.territory) {
+        let same = self.territories.get(&country);
+        if same.is_some_and(|all| all.iter().any(|one| *one != depot.territory)) {
             let allowed = format!("a country of the depot's territory {}", depot.territory);
             self.problems.add(at, "country", &country, &allowed);
         }
@@ -48,7 +44,9 @@ impl Build<'_> {
         let express = self
             .problems
             .whole(at, "express_days", &zone.express_days, 0..=standard);
+        let but = self.calendar(at, &zone.calendar);
         let days = self.problems.days(at, &zone.days);
+        let days = days.map(|days| days.but(but.as_ref()));
         let info = NodeInfo {
             name: id.clone(),
             id,
@@ -97,10 +95,11 @@ impl Build<'_> {
         let run = self
             .problems
             .whole(at, "delivery_min", &zone.delivery_min, 1..=RUN_MAX);
-        let departures = self.network.promises.get(node.index()).copied().flatten();
-        let departures = departures.map_or_else(Vec::new, |promise| {
+        let promise = self.network.promises.get(node.index());
+        let promise = promise.and_then(Option::as_ref);
+        let departures = promise.map_or_else(Vec::new, |promise| {
             unroll(
-                promise.days,
+                &promise.days,
                 &[tour],
                 &self.offsets(depot.1.clock),
                 self.network.window,
@@ -113,6 +112,9 @@ impl Build<'_> {
             carrier: depot.1.name.clone(),
             departures,
             capacity_g: i64::MAX,
+            capacity_l: i64::MAX,
+            capacity_pieces: i64::MAX,
+            via: Vec::new(),
         });
         let fixed = self.price(
             at,
@@ -133,6 +135,7 @@ impl Build<'_> {
             run,
             clearance: None,
             fixed,
+            least: Micros::ZERO,
             per_kg,
             co2_fixed,
             co2_per_kg: Micros::ZERO,

@@ -31,6 +31,8 @@ struct Summary<'a> {
     plan: &'a str,
     rules: usize,
     manifest: usize,
+    /// What a person should know before the line runs.
+    warnings: &'a [String],
 }
 
 /// Checks a site and prints what it holds.
@@ -61,6 +63,10 @@ fn summary(configuration: &Configuration) -> Summary<'_> {
         plan: &configuration.plan.version,
         rules: configuration.plan.rules.len(),
         manifest: configuration.manifest.len(),
+        warnings: configuration
+            .wiring
+            .as_ref()
+            .map_or(&[], |wiring| &wiring.warnings),
     }
 }
 
@@ -75,10 +81,16 @@ fn in_words(summary: &Summary<'_>) -> String {
         plan,
         rules,
         manifest,
+        warnings,
     } = summary;
+    let warnings: Vec<String> = warnings
+        .iter()
+        .map(|text| format!("warning: {text}\n"))
+        .collect();
+    let warnings = warnings.concat();
     format!(
         "site {site}\nline {line}: {eyes} photo-eyes, {cameras} cameras, {diverters} diverters, \
-         {chutes} chutes\nsort plan {plan}: {rules} rules\nmanifest: {manifest} parcels\nno \
-         problem found\n"
+         {chutes} chutes\nsort plan {plan}: {rules} rules\nmanifest: {manifest} parcels\n\
+         {warnings}no problem found\n"
     )
 }

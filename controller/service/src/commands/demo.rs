@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use sortline_core::topology::ChuteKind;
 use sortline_core::{
     ChuteId, Code, Destination, DestinationSource, Permille, PlanMatch, Reading, Resolution,
 };
 use sortline_sim::serve::plant::{Options, PlantHandle, plant};
 
+use super::scratch::Scratch;
 use super::{plant as site_plant, serve};
 use crate::cli::{FAILED, FINE};
 use crate::config::{self, Broker, Configuration, Files, ManifestEntry};
@@ -77,7 +77,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(http) = args.http {
         configuration.site.http = http;
     }
-    let scratch = Scratch::new(args.data.as_deref())?;
+    let scratch = Scratch::new("demo", args.data.as_deref())?;
     let right = right_chutes(&configuration, &files)?;
     let options = Options {
         cameras: Some(loopback(0)),
@@ -111,6 +111,7 @@ async fn demonstrate(
             "simulated line at {} (Modbus TCP)\n",
             plant.modbus()
         ))?;
+        super::print(&serve::enrolment(&service))?;
         super::print("Ctrl-C ends it\n")?;
         service.run(serve::signals()?).await?;
         plant.stop().await?;
@@ -244,43 +245,4 @@ fn chutes_of(configuration: &Configuration, resolution: &Resolution) -> Vec<Chut
         .into_iter()
         .chain(reject.map(|chute| chute.id));
     chosen.into_iter().chain(overflow).collect()
-}
-
-/// A directory that goes away at the end, unless a person named it.
-struct Scratch {
-    path: PathBuf,
-    temporary: bool,
-}
-
-impl Scratch {
-    fn new(named: Option<&Path>) -> anyhow::Result<Self> {
-        if let Some(path) = named {
-            return Ok(Self {
-                path: path.to_owned(),
-                temporary: false,
-            });
-        }
-        let name = format!("sortline-demo-{}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        let what = || format!("the directory {} cannot be made", path.display());
-        std::fs::create_dir_all(&path).with_context(what)?;
-        Ok(Self {
-            path,
-            temporary: true,
-        })
-    }
-
-    fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if self.temporary
-            && let Err(error) = std::fs::remove_dir_all(&self.path)
-        {
-            tracing::warn!(%error, path = %self.path.display(), "a directory is left behind");
-        }
-    }
 }

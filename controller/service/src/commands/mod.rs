@@ -1,15 +1,26 @@
 //! One module for each command of the command line.
 
+pub mod bench;
+pub mod calibrate;
 pub mod check;
 pub mod demo;
+pub mod dry_run;
 pub mod export;
+pub mod forecast;
+pub mod import;
+pub mod optimise;
 pub mod plan;
 pub mod plant;
 pub mod read;
 pub mod replay;
 pub mod route;
+pub mod route_learn;
+pub mod route_report;
+pub mod scratch;
 pub mod serve;
 pub mod sim;
+pub mod survey;
+pub mod trace;
 
 use std::io::Write;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! `sortline plan`: verify a sort plan.
+//! `sortline plan`: verify, propose and try sort plans.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,6 +22,12 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         config: PathBuf,
     },
+    /// Propose chutes for a forecast, and say what each move gains.
+    Optimise(super::optimise::Args),
+    /// Expect volumes by rule and wave, from the journal.
+    Forecast(super::forecast::Args),
+    /// Try a sort plan on recorded parcels: which would have gone elsewhere.
+    DryRun(super::dry_run::Args),
 }
 
 /// Verifies a sort plan.
@@ -29,7 +35,12 @@ enum Command {
 /// # Errors
 /// [`config::ConfigError`] with every problem found.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let Command::Check { config } = &args.command;
+    let config = match &args.command {
+        Command::Check { config } => config,
+        Command::Optimise(args) => return super::optimise::run(args),
+        Command::Forecast(args) => return super::forecast::run(args),
+        Command::DryRun(args) => return super::dry_run::run(args),
+    };
     let files = super::site_directory(config)?;
     let (plan, topology) = config::load_plan_and_line(&files)?;
     let chutes = topology.config().chutes.len();

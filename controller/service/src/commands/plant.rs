@@ -1,15 +1,19 @@
 //! `sortline plant`: only the simulated line, as its own process on real sockets.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use sortline_core::ChuteId;
+use sortline_fieldbus::address::NodeAddress;
+use sortline_fieldbus::mqtt::{Address, Topics};
+use sortline_node::mqtt::Settings;
 use sortline_sim::plant::PlantConfig;
 use sortline_sim::render::Shipment;
-use sortline_sim::serve::plant::{Options, PlantHandle, Truth, plant};
+use sortline_sim::serve::plant::{Options, PlantHandle, Truth};
+use sortline_sim::serve::ways::{Ways, plant_on};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{print, site_directory};
@@ -20,7 +24,8 @@ use crate::config::{self, ConfigError, Files, Manifest};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example: sortline plant --config config/demo --modbus 127.0.0.1:5020\n\
-                  In another terminal: sortline serve --config config/demo"
+                  In another terminal: sortline serve --config config/demo\n\n\
+                  At a broker: sortline plant --config DIR --mqtt 127.0.0.1:1883"
 )]
 pub struct Args {
     /// The site directory; line.toml, plant.toml and manifest.csv are used.
@@ -28,8 +33,14 @@ pub struct Args {
     config: PathBuf,
 
     /// Address at which the field node serves Modbus TCP; port 0 takes any.
-    #[arg(long, value_name = "ADDR")]
-    modbus: SocketAddr,
+    #[arg(long, value_name = "ADDR", required_unless_present = "mqtt")]
+    modbus: Option<SocketAddr>,
+
+    /// MQTT 5 broker at which the field node can be reached, beside Modbus TCP or without it. Its
+    /// topics are those that site.toml names; the node's own name is that of `node.address`
+    /// there, or `node`.
+    #[arg(long, value_name = "HOST:PORT")]
+    mqtt: Option<String>,
 
     /// Address at which the cameras serve HTTP. Default: where site.toml looks for the first one.
     #[arg(long, value_name = "ADDR")]
@@ -93,14 +104,24 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Some(address) => Some(address),
         None => looked_for(&files)?,
     };
+    let modbus = args
+        .modbus
+        .unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
     let options = Options {
         cameras,
         seed: args.seed,
         parcels: args.parcels,
-        ..options(&files, args.modbus, Vec::new())?
+        ..options(&files, modbus, Vec::new())?
+    };
+    let broker = args.mqtt.as_deref();
+    let ways = Ways {
+        modbus: args.modbus.is_some(),
+        mqtt: broker
+            .map(|broker| at_broker(broker, &files, &options.line.id))
+            .transpose()?,
     };
     let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
-    let truth = runtime.block_on(serve(options))?;
+    let truth = runtime.block_on(serve(options, ways))?;
     print(&format!("{}\n", serde_json::to_string(&truth)?))?;
     let fine = truth.missort == 0 && truth.violations.is_empty();
     Ok(if fine { FINE } else { FAILED }.into())
@@ -128,9 +149,31 @@ fn looked_for(files: &Files) -> Result<Option<SocketAddr>, ConfigError> {
         .find_map(|camera| host(&camera.source)))
 }
 
-async fn serve(options: Options) -> anyhow::Result<Truth> {
-    let handle = plant(options).await?;
-    print(&format!("modbus {}\n", handle.modbus()))?;
+/// The node's place at a broker, where the site's service looks for it.
+fn at_broker(broker: &str, files: &Files, line: &str) -> anyhow::Result<Settings> {
+    let site = config::load_site(files).map_err(|problems| ConfigError { problems })?;
+    let site = site.config;
+    let node = match site.node.address.parse() {
+        Ok(NodeAddress::Mqtt(address)) => address.node,
+        Ok(NodeAddress::Bus(_)) | Err(_) => "node".to_owned(),
+    };
+    let address: Address = format!("mqtt://{broker}/{node}")
+        .parse()
+        .context("--mqtt")?;
+    let topics = Topics::new(&site.mqtt.root, &site.id, line, &node);
+    Ok(Settings::new(address.server, topics))
+}
+
+async fn serve(options: Options, ways: Ways) -> anyhow::Result<Truth> {
+    let topics = ways.mqtt.as_ref().map(|mqtt| mqtt.topics.clone());
+    let over_modbus = ways.modbus;
+    let handle = plant_on(options, ways).await?;
+    if over_modbus {
+        print(&format!("modbus {}\n", handle.modbus()))?;
+    }
+    if let Some(topics) = topics {
+        print(&format!("mqtt {}\n", topics.base()))?;
+    }
     if let Some(address) = handle.cameras() {
         print(&format!("cameras http://{address}/camera/0\n"))?;
     }

@@ -9,8 +9,10 @@ use std::thread;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use sortline_capture::{CaptureError, Clock, Frame, Missed, Options, Reader, Source};
-use sortline_read::{Country, FrameResult, NoRead};
+use sortline_capture::{CaptureError, Clock, Effort, Frame, Missed, Options, Reader, Source};
+use sortline_read::{
+    Country, Evidence, FrameResult, NoRead, Policy, TEXT_CONFIDENCE_MIN, fuse_frames,
+};
 
 use crate::cli::{FAILED, FINE};
 use crate::clock;
@@ -28,27 +30,44 @@ pub struct Args {
     /// Pictures, folders, videos or camera addresses.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<String>,
-    /// Print one JSON object a line for each frame.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
     /// Time for reading one frame, in milliseconds; without it everything is tried.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=600_000))]
     budget_ms: Option<u64>,
     /// Do not read printed text.
     #[arg(long)]
     no_text: bool,
-    /// Languages of printed text, as Tesseract names them.
-    #[arg(long, value_name = "LIST", default_value = "eng")]
+    /// Languages of printed text, as Tesseract names them, joined by +, most frequent first.
+    #[arg(long, value_name = "LIST", default_value = "eng+chi_sim")]
     languages: String,
+    /// Least confidence from which printed text alone is a destination, 0 to 1; below it, it is a
+    /// candidate.
+    #[arg(long, value_name = "SHARE", default_value_t = TEXT_CONFIDENCE_MIN, value_parser = share)]
+    text_confidence_min: f32,
     /// Country of a postcode that stands alone (GS1 420), two letters.
     #[arg(long, value_name = "CC", value_parser = country)]
     country: Option<Country>,
+    /// How far to climb for what is still unread, such as enlarged=8,fine=0; the rest as by default.
+    #[arg(long, value_name = "LIST", default_value = "")]
+    effort: Effort,
     /// Frames read at the same time.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     threads: u16,
     /// A camera that gives no frame for this long, in milliseconds, counts as stalled.
     #[arg(long, value_name = "N", default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(100..=600_000))]
     stall_ms: u64,
+}
+
+/// What is printed.
+#[derive(Debug, clap::Args)]
+struct Shown {
+    /// Print one JSON object a line for each frame.
+    #[arg(long)]
+    json: bool,
+    /// All frames show one parcel: print one more result, of all of them together.
+    #[arg(long)]
+    fuse: bool,
 }
 
 /// Frames that wait for one reading thread: the next is decoded while one is read.
@@ -66,6 +85,13 @@ fn country(text: &str) -> Result<Country, String> {
         .ok_or_else(|| format!("`{text}` is no ISO 3166-1 code of two letters, such as DE"))
 }
 
+fn share(text: &str) -> Result<f32, String> {
+    let share: Option<f32> = text.parse().ok();
+    share
+        .filter(|share| (0.0..=1.0).contains(share))
+        .ok_or_else(|| format!("`{text}` is no number from 0 to 1"))
+}
+
 /// A frame, or why there is none.
 type Job = Result<Frame, Missed>;
 
@@ -79,26 +105,34 @@ struct Done {
 /// Reads all frames of all paths and prints what they say, in order.
 ///
 /// # Errors
-/// [`ConfigError`] when a path does not exist or an address is of no known kind.
+/// [`ConfigError`] when a path does not exist or holds nothing to read, or an address is of no
+/// known kind.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let clock = Clock {
         monotonic: clock::since_start_of_machine,
         thread_cpu: clock::thread_cpu,
     };
     let stall = Duration::from_millis(args.stall_ms);
-    let sources = args
-        .paths
-        .iter()
-        .map(|path| Source::open(path, stall, clock).map_err(|error| unusable(path, error)));
+    let sources = args.paths.iter().map(|path| {
+        let source = Source::open(path, stall, clock).map_err(|error| unusable(path, error))?;
+        if source.waiting() == Some(0) {
+            let text = "holds no picture and no video";
+            return Err(ConfigError::whole(Path::new(path), text).into());
+        }
+        Ok(source)
+    });
     let sources = sources.collect::<anyhow::Result<Vec<Source>>>()?;
     let options = Options {
         budget: args.budget_ms.map(Duration::from_millis),
         text: !args.no_text,
         languages: args.languages.clone(),
+        text_confidence_min: args.text_confidence_min,
         country: args.country,
+        effort: args.effort,
     };
     let files = sources.iter().filter_map(Source::waiting).sum::<usize>();
-    let mut report = Report::new(args.json, files);
+    let mut report = Report::new(args.shown.json, files);
+    report.together = args.shown.fuse.then(Vec::new);
     thread::scope(|scope| -> anyhow::Result<()> {
         let (mut jobs, mut done) = (Vec::new(), Vec::new());
         for _ in 0..args.threads {
@@ -119,6 +153,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         Ok(())
     })?;
+    let policy = Policy {
+        country: args.country,
+        text_confidence_min: args.text_confidence_min,
+    };
+    report.fused(policy)?;
     report.finish()
 }
 
@@ -215,7 +254,12 @@ struct Report {
     frames: u64,
     with_symbol: u64,
     usable: u64,
+    /// What all frames show, when they show one parcel.
+    together: Option<Vec<Evidence>>,
 }
+
+/// Most frames that are put together.
+const TOGETHER_MAX: usize = 30;
 
 impl Report {
     fn new(json: bool, files: usize) -> Self {
@@ -234,6 +278,7 @@ impl Report {
             frames: 0,
             with_symbol: 0,
             usable: 0,
+            together: None,
         }
     }
 
@@ -250,11 +295,33 @@ impl Report {
         self.frames += 1;
         self.with_symbol += u64::from(!result.symbols.is_empty());
         self.usable += u64::from(result.no_read.is_none());
-        if self.json {
-            super::print(&(serde_json::to_string(&result)? + "\n"))
-        } else {
-            super::print(&readable(&result))
+        if let Some(together) = self
+            .together
+            .as_mut()
+            .filter(|all| all.len() < TOGETHER_MAX)
+        {
+            together.push(result.clone().into());
         }
+        self.show(&result)
+    }
+
+    fn show(&self, result: &FrameResult) -> anyhow::Result<()> {
+        if self.json {
+            super::print(&(serde_json::to_string(result)? + "\n"))
+        } else {
+            super::print(&readable(result))
+        }
+    }
+
+    /// The result of all frames together, where it was asked for.
+    fn fused(&mut self, policy: Policy) -> anyhow::Result<()> {
+        let Some(frames) = self.together.take() else {
+            return Ok(());
+        };
+        let mut result = fuse_frames(&frames, policy);
+        "fused".clone_into(&mut result.file);
+        result.frame = self.frames;
+        self.show(&result)
     }
 
     fn finish(self) -> anyhow::Result<ExitCode> {
@@ -300,6 +367,14 @@ fn readable(result: &FrameResult) -> String {
         row(
             "destination",
             &format!("{country} {postcode}  {:.2}", to.confidence),
+        );
+    }
+    for other in &result.candidates {
+        let country = other.country.map_or("??", Country::alpha2);
+        let postcode = other.postcode.as_deref().unwrap_or("");
+        row(
+            "candidate",
+            &format!("{country} {postcode}  {:.2}", other.confidence),
         );
     }
     if let Some(no_read) = result.no_read {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use crate::cli::{FAILED, FINE};
-use crate::journal::{self, FILE, Reader};
+use crate::journal::{self, Reader};
 
 /// Arguments of `sortline replay`.
 #[derive(Debug, clap::Args)]
@@ -39,12 +39,7 @@ struct Summary<'a> {
 /// The journal cannot be read or is damaged.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let journal = &args.journal;
-    let path = if journal.is_dir() {
-        journal.join(FILE)
-    } else {
-        journal.clone()
-    };
-    let replayed = journal::replay(&Reader::open(&path)?, |_| ())?;
+    let replayed = journal::replay(&Reader::open(journal)?, |_| ())?;
     let seconds = std::time::Duration::from_micros(replayed.at.0).as_secs_f64();
     let difference = replayed.difference.as_ref();
     let summary = Summary {

@@ -15,6 +15,8 @@ use crate::network::{self, Source};
 /// Arguments of `sortline route`.
 #[derive(Debug, clap::Args)]
 #[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
     after_help = "Example: sortline route --network config/demo/network --from DE-FRA --to \
                   'US 90012' --ready 2026-11-23T18:00+01:00\n\nThe first option is the one to take: \
                   of the routes that keep the promise with at least 90 %, the earliest within 2 % of \
@@ -22,6 +24,23 @@ use crate::network::{self, Source};
                   the horizon."
 )]
 pub struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    search: Option<Search>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// A day in simulation beside simpler ways, and weeks predicted against how they turn out.
+    Report(super::route_report::Args),
+    /// Learn delays from runs that arrived, and say whether that predicts better.
+    Learn(super::route_learn::Args),
+}
+
+/// Arguments of a search.
+#[derive(Debug, clap::Args)]
+struct Search {
     /// Folder with places.csv, services.csv, customs.csv, zones.csv and network.toml, or the site
     /// directory around it.
     #[arg(long, value_name = "DIR")]
@@ -47,6 +66,15 @@ pub struct Args {
     #[arg(long, value_name = "G", default_value_t = 500)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     weight_g: u32,
+    /// HS code of the goods, or its first digits: customs may take longer for them.
+    #[arg(
+        long,
+        value_name = "CODE",
+        default_value = "",
+        hide_default_value = true
+    )]
+    #[arg(value_parser = hs_code)]
+    hs_code: String,
     /// Promised arrival; without it the zone's delivery days for the service level, or to a place
     /// twelve hours after the earliest arrival.
     #[arg(long, value_name = "TIME")]
@@ -56,11 +84,29 @@ pub struct Args {
     json: bool,
 }
 
+fn hs_code(text: &str) -> Result<String, String> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    if digits && (text.is_empty() || (2..=10).contains(&text.len())) {
+        Ok(text.to_owned())
+    } else {
+        Err("allowed: 2 to 10 digits".to_owned())
+    }
+}
+
 /// Finds routes and prints them.
 ///
 /// # Errors
 /// [`ConfigError`] when the network, a place or a time cannot be used.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    match (&args.command, &args.search) {
+        (Some(Command::Report(report)), _) => super::route_report::run(report),
+        (Some(Command::Learn(learn)), _) => super::route_learn::run(learn),
+        (None, Some(search)) => find(search),
+        (None, None) => Err(refuse("route", "nothing", "--network, --from, --to, --ready").into()),
+    }
+}
+
+fn find(args: &Search) -> anyhow::Result<ExitCode> {
     let (network, query) = prepare(args)?;
     let options = network.options(&query);
     if options.is_empty() {
@@ -86,8 +132,14 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(FINE.into())
 }
 
-fn prepare(args: &Args) -> Result<(Network, Query), ConfigError> {
-    let files = super::directory(&args.network, "a folder with places.csv and services.csv")?;
+/// The network in a folder or in the site directory around it, for parcels that are ready about
+/// `ready`.
+pub(super) fn open(
+    folder: &Path,
+    (argument, ready): (&str, &str),
+    hs_code: &str,
+) -> Result<Network, ConfigError> {
+    let files = super::directory(folder, "a folder with places.csv and services.csv")?;
     let inner = !files.has("places.csv") && files.has("network/places.csv");
     let source = Source {
         files: &files,
@@ -95,8 +147,17 @@ fn prepare(args: &Args) -> Result<(Network, Query), ConfigError> {
     };
     // A time without an offset is local time of a place that is not known before the network is
     // read; taken as UTC it is at most a day wrong, which the network's window allows for.
-    let about = read_time(&args.ready, "--ready", as_utc)?;
-    let network = network::load(&source, about)?;
+    let mut network = network::load_for(&source, read_time(ready, argument, as_utc)?, hs_code)?;
+    let file = source.name("conditions.toml");
+    let filed = network::load_conditions(&files, &file)?.counted();
+    let refuse = |text: String| ConfigError::whole(&files.path(&file), text);
+    let applied = network.set_conditions(&filed.map_err(refuse)?);
+    applied.map_err(|bad| refuse(bad.to_string()))?;
+    Ok(network)
+}
+
+fn prepare(args: &Search) -> Result<(Network, Query), ConfigError> {
+    let network = open(&args.network, ("--ready", &args.ready), &args.hs_code)?;
     let from = place(&network, &args.from)?;
     let to = destination(&network, &args.to)?;
     let query = Query {
@@ -143,7 +204,7 @@ fn as_utc(local: DateTime) -> Option<Timestamp> {
 }
 
 /// A time; without an offset it is local time of `place`.
-fn local_minute(
+pub(super) fn local_minute(
     network: &Network,
     place: Node,
     text: &str,
@@ -157,7 +218,7 @@ fn local_minute(
     network::minute(time).ok_or_else(|| refuse(argument, text, "a time of the years 1970 to 5000"))
 }
 
-fn place(network: &Network, id: &str) -> Result<Node, ConfigError> {
+pub(super) fn place(network: &Network, id: &str) -> Result<Node, ConfigError> {
     let found = network
         .find(id)
         .or_else(|| network.find(&id.to_uppercase()));
@@ -173,7 +234,7 @@ fn place(network: &Network, id: &str) -> Result<Node, ConfigError> {
 }
 
 /// A place or zone by id, else a country and postcode.
-fn destination(network: &Network, text: &str) -> Result<Node, ConfigError> {
+pub(crate) fn destination(network: &Network, text: &str) -> Result<Node, ConfigError> {
     let upper = text.trim().to_uppercase();
     if let Some(node) = network.find(&upper) {
         return Ok(node);
@@ -202,8 +263,9 @@ fn destination(network: &Network, text: &str) -> Result<Node, ConfigError> {
     Err(refuse("--to", text, &allowed))
 }
 
-#[derive(Serialize)]
-struct Wire {
+/// A route as one JSON object.
+#[derive(Debug, Serialize)]
+pub(crate) struct Wire {
     rank: usize,
     legs: Vec<WireLeg>,
     depart_by: Option<String>,
@@ -218,7 +280,7 @@ struct Wire {
     why: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct WireLeg {
     mode: &'static str,
     from: String,
@@ -230,7 +292,7 @@ struct WireLeg {
     cut_off: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct WireCustoms {
     from: String,
     to: String,
@@ -239,13 +301,13 @@ struct WireCustoms {
     p90_min: i32,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct Cost {
     amount: serde_json::Number,
     currency: String,
 }
 
-fn wire(network: &Network, option: &RouteOption) -> Wire {
+pub(crate) fn wire(network: &Network, option: &RouteOption) -> Wire {
     let end = option.legs.last().map(|leg| leg.to);
     let start = option.legs.first().map(|leg| leg.from);
     let at = |place: Option<Node>, at: Option<Minute>| network::rfc3339(network, place?, at?);
@@ -362,14 +424,14 @@ mod tests {
         args: Args,
     }
 
-    fn args(more: &[&str]) -> Args {
+    fn search(more: &[&str]) -> Search {
         let mut words = vec!["route", "--network", SITE, "--from", "DE-FRA"];
         words.extend(more);
-        Cli::try_parse_from(words).unwrap().args
+        Cli::try_parse_from(words).unwrap().args.search.unwrap()
     }
 
     fn routes(more: &[&str]) -> Vec<serde_json::Value> {
-        let (network, query) = prepare(&args(more)).unwrap_or_else(|e| panic!("{e}"));
+        let (network, query) = prepare(&search(more)).unwrap_or_else(|e| panic!("{e}"));
         let options = network.options(&query);
         options
             .iter()
@@ -456,12 +518,12 @@ mod tests {
             (["--to", "XX-1234"], "--to: found `XX-1234`"),
             (["--to", ""], "--to: found ``"),
         ] {
-            let error = prepare(&args(&[&more[..], &ready[..]].concat()))
+            let error = prepare(&search(&[&more[..], &ready[..]].concat()))
                 .map(|_| ())
                 .unwrap_err();
             assert!(error.to_string().starts_with(expected), "{error}");
         }
-        let error = prepare(&args(&["--to", "DE-BER", "--ready", "tonight"]))
+        let error = prepare(&search(&["--to", "DE-BER", "--ready", "tonight"]))
             .map(|_| ())
             .unwrap_err();
         assert!(

@@ -44,9 +44,20 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         if let Some(mqtt) = service.mqtt {
             super::print(&format!("MQTT 5 broker at {mqtt}\n"))?;
         }
+        super::print(&enrolment(&service))?;
         service.run(signals()?).await?;
         Ok(FINE.into())
     })
+}
+
+/// What the first administrator has to know, while there is none.
+pub fn enrolment(service: &service::Service) -> String {
+    let say = |code| {
+        format!(
+            "nobody can sign in yet: enrol the first administrator there with the code {code}\n"
+        )
+    };
+    service.enrolment.as_ref().map(say).unwrap_or_default()
 }
 
 /// Ready when the process is asked to end.

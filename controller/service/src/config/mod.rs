@@ -1,20 +1,28 @@
-//! A site directory: `site.toml`, `line.toml`, `plan.toml`, `manifest.csv`, `network/`.
+//! A site directory: `site.toml`, `line.toml`, `plan.toml`, `manifest.csv`, `devices.toml`,
+//! `network/`.
 //!
 //! Files are read as written (raw) and checked in one step; nothing half checked leaves this
 //! module. [`load`] reports every problem of every file at once.
 
+mod bags;
+mod devices;
 mod files;
 mod manifest;
 mod problem;
+mod scanner;
 mod site;
 
+pub use bags::BagsConfig;
 pub use files::Files;
 pub use manifest::{Manifest, ManifestEntry};
 pub use problem::{ConfigError, Document, Problem};
+pub use scanner::{ScannerConfig, ScannerKind, ScannerPlace};
 pub use site::{
-    Broker, CameraConfig, HttpConfig, JournalConfig, MqttConfig, NodeConfig, Site, SiteConfig,
-    VisionConfig,
+    Broker, CameraConfig, HttpConfig, JournalConfig, Login, MqttConfig, NeighborConfig, NodeConfig,
+    PeopleConfig, Site, SiteConfig, TlsConfig, VisionConfig, exposed,
 };
+
+use std::path::Path;
 
 use crate::clock;
 use crate::network;
@@ -22,6 +30,7 @@ use crate::routing::Routes;
 use sortline_core::topology::{LineConfig, Topology, TopologyError};
 use sortline_core::{PlanError, SortPlan};
 use sortline_route::compliance::Rules;
+use sortline_softnode::Wiring;
 
 /// A site as configured, checked as a whole.
 #[derive(Debug)]
@@ -40,6 +49,8 @@ pub struct Configuration {
     pub rules: Option<Rules>,
     /// `network/`, where the site has one, and the routes of parcels read now.
     pub routes: Option<Routes>,
+    /// `devices.toml`, where the field node is made of devices.
+    pub wiring: Option<Wiring>,
 }
 
 /// Loads and checks a site.
@@ -55,6 +66,11 @@ pub fn load(files: Files) -> Result<Configuration, ConfigError> {
     if let (Some(site), Some(topology)) = (&site, &topology) {
         problems.extend(check_cameras(&files, site, topology));
     }
+    let wiring = topology.as_ref().zip(site.as_ref());
+    let wiring = wiring.map(|(topology, site)| devices::load(&files, topology.config(), site));
+    let wiring = wiring
+        .and_then(|wiring| keep(wiring, &mut problems))
+        .flatten();
     let listed = |error: ConfigError| error.problems;
     let rules = keep(network::load_rules(&files).map_err(listed), &mut problems);
     let origin = site.as_ref().map(|site| site.config.origin.as_str());
@@ -71,6 +87,7 @@ pub fn load(files: Files) -> Result<Configuration, ConfigError> {
                 manifest,
                 rules,
                 routes,
+                wiring,
             })
         }
         _ => Err(ConfigError { problems }),
@@ -131,10 +148,27 @@ pub fn load_plan_and_line(files: &Files) -> Result<(SortPlan, Topology), ConfigE
     }
 }
 
+/// A sort plan from a file of its own, checked against a line.
+///
+/// # Errors
+/// The file cannot be read, or every problem found in it.
+pub fn load_plan_file(path: &Path, topology: &Topology) -> Result<SortPlan, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| ConfigError::whole(path, format!("cannot be read: {error}")))?;
+    parse_plan(path, &text, Some(topology)).map_err(|problems| ConfigError { problems })
+}
+
 fn load_plan(files: &Files, topology: Option<&Topology>) -> Result<SortPlan, Vec<Problem>> {
     let text = files.text("plan.toml").map_err(one)?;
-    let path = files.path("plan.toml");
-    let document = Document::new(&path, &text);
+    parse_plan(&files.path("plan.toml"), &text, topology)
+}
+
+fn parse_plan(
+    path: &Path,
+    text: &str,
+    topology: Option<&Topology>,
+) -> Result<SortPlan, Vec<Problem>> {
+    let document = Document::new(path, text);
     let plan: SortPlan = document.read().map_err(one)?;
     let problems = topology.map(|topology| check_plan(&plan, topology, &document));
     match problems {
@@ -170,12 +204,20 @@ fn check_cameras(files: &Files, site: &Site, topology: &Topology) -> Vec<Problem
     };
     let path = files.path("site.toml");
     let document = Document::new(&path, &text);
-    let unknown = site.config.cameras.iter().enumerate();
-    let unknown = unknown.filter(|(_, camera)| !known.iter().any(|other| other.id == camera.id));
+    let cameras = site.config.cameras.iter().map(|camera| camera.id);
+    let cameras = cameras
+        .enumerate()
+        .map(|(n, id)| (format!("camera[{n}].id"), id));
+    let scanners = site.config.scanners.iter().map(|scanner| scanner.camera);
+    let scanners = scanners
+        .enumerate()
+        .map(|(n, id)| (format!("scanner[{n}].camera"), id));
+    let named = cameras.chain(scanners);
+    let unknown = named.filter(|(_, id)| !known.iter().any(|other| other.id == *id));
     unknown
-        .map(|(index, camera)| {
-            let text = format!("found {}, allowed are the cameras of line.toml", camera.id);
-            document.problem(&format!("camera[{index}].id"), text)
+        .map(|(key, id)| {
+            let text = format!("found {id}, allowed are the cameras of line.toml");
+            document.problem(&key, text)
         })
         .collect()
 }

@@ -55,9 +55,18 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 impl ConfigError {
-    /// An error of one problem that concerns a whole file or folder.
+    /// An error of one problem that concerns a whole file or folder. A text that begins with the
+    /// file's own name, as those of the simulator do, loses it: the file is named once.
     pub fn whole(file: &Path, text: impl Into<String>) -> Self {
         let text = text.into();
+        let name = file.file_name().map(|name| name.to_string_lossy());
+        let names = [Some(file.to_string_lossy()), name];
+        let text = names
+            .iter()
+            .flatten()
+            .find_map(|name| text.strip_prefix(name.as_ref())?.strip_prefix([':', ' ']))
+            .map_or(text.as_str(), str::trim_start)
+            .to_owned();
         Self {
             problems: vec![Problem {
                 file: file.to_owned(),
@@ -229,5 +238,19 @@ mod tests {
         let lines = ["eye[1].id", "eye[1].chute", "eye[0].id", "gone"]
             .map(|key| document.problem(key, "").line);
         assert_eq!(lines, [Some(7), Some(6), Some(4), None]);
+    }
+
+    #[test]
+    fn a_whole_file_is_named_once() {
+        let told = |text: &str| ConfigError::whole(Path::new("site/plant.toml"), text).to_string();
+        for text in [
+            "empty",
+            "site/plant.toml: empty",
+            "plant.toml: empty",
+            "plant.toml empty",
+        ] {
+            assert_eq!(told(text), "site/plant.toml: empty", "{text}");
+        }
+        assert_eq!(told("plant is empty"), "site/plant.toml: plant is empty");
     }
 }

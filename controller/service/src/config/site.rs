@@ -2,12 +2,17 @@
 //! after every check.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
+use sortline_capture::Effort;
 use sortline_core::CameraId;
+use sortline_fieldbus::address::{Address, NodeAddress};
 
+use super::bags::{self, BagsConfig};
 use super::problem::{Document, Problem};
+use super::scanner::{self, ScannerConfig};
 
 /// `site.toml` as written. Every key takes effect at the next start of the service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,12 +43,24 @@ pub struct SiteConfig {
     /// Cameras, one entry for each camera of `line.toml` that is connected.
     #[serde(default, rename = "camera")]
     pub cameras: Vec<CameraConfig>,
+    /// Barcode readers that send text, each in the place of a camera of `line.toml`.
+    #[serde(default, rename = "scanner")]
+    pub scanners: Vec<ScannerConfig>,
     /// Reading of frames.
     #[serde(default)]
     pub vision: VisionConfig,
     /// Journal.
     #[serde(default)]
     pub journal: JournalConfig,
+    /// People.
+    #[serde(default)]
+    pub people: PeopleConfig,
+    /// Bags.
+    #[serde(default)]
+    pub bags: BagsConfig,
+    /// Other controllers whose lines are shown in this one's dashboard too.
+    #[serde(default, rename = "neighbor")]
+    pub neighbors: Vec<NeighborConfig>,
 }
 
 fn utc() -> String {
@@ -55,8 +72,8 @@ fn utc() -> String {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct HttpConfig {
-    /// Address and port to listen on; port 0 takes a free one. Default `127.0.0.1:8080`. There is
-    /// no login yet: an address that others can reach lets everyone operate the line.
+    /// Address and port to listen on; port 0 takes a free one. Default `127.0.0.1:8080`. On an
+    /// address that others can reach people must sign in (`people.login`).
     pub bind: String,
 }
 
@@ -102,12 +119,17 @@ impl Default for MqttConfig {
     }
 }
 
-/// Field node.
+/// Field node. A site with `devices.toml` has a node made of the devices named there, and no
+/// address here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NodeConfig {
-    /// `host:port` of the node's Modbus TCP server.
+    /// Where the node is: `host:port` for Modbus TCP, `tls://host:port` for Modbus/TCP Security,
+    /// `rtu+tcp://host:port` for RTU frames through a serial device server, a serial line like
+    /// `rtu:///dev/ttyS0?115200-8E1`, or `mqtt://host:port/node` for a node of that name at an
+    /// MQTT 5 broker, with topics below `{mqtt.root}/v1/{id}/{line}/node/`.
+    #[serde(default)]
     pub address: String,
     /// Modbus unit, 0 to 247. Default 1.
     #[serde(default = "one")]
@@ -123,6 +145,21 @@ pub struct NodeConfig {
     /// loaded controller, and lets a stroke go on for longer when the controller is gone.
     #[serde(default = "watchdog")]
     pub watchdog_ms: u16,
+    /// Certificates for `tls://` addresses, here and in `devices.toml`.
+    pub tls: Option<TlsConfig>,
+}
+
+/// Certificates for Modbus/TCP Security, as PEM files; paths are relative to the site directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// Certificate of the authority that signs the devices' certificates.
+    pub authority: String,
+    /// The controller's certificate, with its chain; it carries the controller's role.
+    pub certificate: String,
+    /// The controller's key.
+    pub key: String,
 }
 
 const fn watchdog() -> u16 {
@@ -163,6 +200,15 @@ pub struct VisionConfig {
     pub queue_frames: u16,
     /// Read printed text where symbols are not enough. Default true.
     pub text: bool,
+    /// Least confidence, in thousandths, from which printed text alone says where a parcel goes, 500
+    /// to 1,000; below it a person decides among what was read. Default 970.
+    pub text_confidence_permille_min: u16,
+    /// Languages of printed text, as Tesseract names them, joined by `+`, most frequent first; those
+    /// that are not installed are left out. Default `eng+chi_sim`.
+    pub languages: String,
+    /// How far the reader climbs for what is still unread, such as `enlarged=8,fine=0`; what is left
+    /// out stays as it is by default. `sortline bench read --search` proposes it. Default empty.
+    pub effort: String,
 }
 
 impl Default for VisionConfig {
@@ -171,6 +217,9 @@ impl Default for VisionConfig {
             budget_ms: 150,
             queue_frames: 4,
             text: true,
+            text_confidence_permille_min: 970,
+            languages: "eng+chi_sim".to_owned(),
+            effort: String::new(),
         }
     }
 }
@@ -189,6 +238,44 @@ impl Default for JournalConfig {
     fn default() -> Self {
         Self { commit_ms: 5 }
     }
+}
+
+/// People.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct PeopleConfig {
+    /// Whether people sign in. Default `required`.
+    pub login: Login,
+    /// Whether a second person must approve a sort plan before it is activated. Default false.
+    pub four_eyes: bool,
+}
+
+/// Another controller. Takes effect at the next start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NeighborConfig {
+    /// Name in addresses: 1 to 32 lower-case letters, digits and dashes.
+    pub id: String,
+    /// `host:port` of its web server, in a network that others cannot listen to.
+    pub address: String,
+    /// File that holds the key made there for this controller, absolute or from the site directory.
+    /// Whoever uses that line from here has at most the roles of this key.
+    pub key_file: PathBuf,
+}
+
+/// Whether people sign in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Login {
+    /// Yes, and programs show a key.
+    #[default]
+    Required,
+    /// No: whoever can reach the web server may do everything. Allowed only where the web server
+    /// listens on this machine alone; the dashboard says so.
+    Open,
 }
 
 /// Where MQTT messages go.
@@ -235,6 +322,9 @@ impl Site {
         });
         let http = address(&config.http.bind, "http.bind", &mut refuse);
         let broker = broker(&config.mqtt, &mut refuse);
+        if let Some(text) = http.and_then(|http| exposed(config.people, http)) {
+            refuse("people.login", text);
+        }
         match (http, broker) {
             (Some(http), Some(broker)) if problems.is_empty() => Ok(Self {
                 config,
@@ -245,6 +335,14 @@ impl Site {
             _ => Err(problems),
         }
     }
+}
+
+/// Why people must sign in on a web server that listens here; `None` when they need not, or do.
+pub fn exposed(people: PeopleConfig, http: SocketAddr) -> Option<String> {
+    let open = people.login == Login::Open && !http.ip().is_loopback();
+    open.then(|| {
+        format!("found `open` with the web server at {http}, allowed is `open` only on 127.0.0.1")
+    })
 }
 
 fn is_slug(text: &str) -> bool {
@@ -265,12 +363,19 @@ fn check_names(config: &SiteConfig, refuse: &mut impl FnMut(&str, String)) {
             "is empty, needed is a place id of the network".to_owned(),
         );
     }
-    if split_host_port(&config.node.address).is_none() {
-        let found = &config.node.address;
-        refuse(
-            "node.address",
-            format!("found `{found}`, allowed is `host:port`"),
-        );
+    check_node(&config.node, refuse);
+    scanner::check(&config.scanners, refuse);
+    bags::check(&config.bags, refuse);
+    for (index, neighbor) in config.neighbors.iter().enumerate() {
+        let before = config.neighbors.iter().take(index);
+        if !is_slug(&neighbor.id) || before.into_iter().any(|other| other.id == neighbor.id) {
+            let text = format!("found `{}`, allowed is a name of its own", neighbor.id);
+            refuse(&format!("neighbor[{index}].id"), text);
+        }
+        if split_host_port(&neighbor.address).is_none() {
+            let text = format!("found `{}`, allowed is `host:port`", neighbor.address);
+            refuse(&format!("neighbor[{index}].address"), text);
+        }
     }
     for (index, camera) in config.cameras.iter().enumerate() {
         if camera.source.is_empty() {
@@ -284,8 +389,23 @@ fn check_names(config: &SiteConfig, refuse: &mut impl FnMut(&str, String)) {
     }
 }
 
+/// An empty address is that of a site with `devices.toml`, which is looked at with the other files.
+fn check_node(node: &NodeConfig, refuse: &mut impl FnMut(&str, String)) {
+    if node.address.is_empty() {
+        return;
+    }
+    match node.address.parse::<NodeAddress>() {
+        Ok(NodeAddress::Bus(Address::Tls(_))) if node.tls.is_none() => {
+            let text = "found a `tls://` address, needed are certificates in `node.tls`";
+            refuse("node.address", text.to_owned());
+        }
+        Ok(_) => {}
+        Err(error) => refuse("node.address", error.to_string()),
+    }
+}
+
 fn check_ranges(config: &SiteConfig, refuse: &mut impl FnMut(&str, String)) {
-    let ranges: [(&str, u32, u32, u32); 11] = [
+    let ranges: [(&str, u32, u32, u32); 12] = [
         ("target_per_hour", config.target_per_hour, 0, 50_000),
         ("mqtt.keep_alive_s", config.mqtt.keep_alive_s.into(), 5, 600),
         (
@@ -311,12 +431,21 @@ fn check_ranges(config: &SiteConfig, refuse: &mut impl FnMut(&str, String)) {
             1,
             16,
         ),
+        (
+            "vision.text_confidence_permille_min",
+            config.vision.text_confidence_permille_min.into(),
+            500,
+            1_000,
+        ),
         ("journal.commit_ms", config.journal.commit_ms.into(), 1, 10),
     ];
     for (key, found, least, most) in ranges {
         if !(least..=most).contains(&found) {
             refuse(key, format!("found {found}, allowed is {least} to {most}"));
         }
+    }
+    if let Err(text) = config.vision.effort.parse::<Effort>() {
+        refuse("vision.effort", text);
     }
 }
 

@@ -6,21 +6,93 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sortline_core::OperatorCommand;
+use sortline_core::{ChuteId, Event, OperatorCommand};
 
 use super::Web;
+use super::auth::{Who, refuse};
 use crate::clock;
-use crate::engine::Commanded;
-use crate::journal::Origin;
-use crate::live;
+use crate::live::{self, Note, Order};
+use crate::office::{Entry, Office};
+use crate::people::Right;
 
-/// Longest alarm id.
-const ALARM_ID_MAX: usize = 64;
+/// Characters of a reason.
+const REASON_MAX: usize = 200;
 
 /// An error as every route answers it.
-pub(super) fn problem(status: StatusCode, detail: &str) -> (StatusCode, Json<Value>) {
+pub(super) type Problem = (StatusCode, Json<Value>);
+
+/// An error with its sentence.
+pub(super) fn problem(status: StatusCode, detail: &str) -> Problem {
     (status, Json(json!({ "error": detail })))
+}
+
+/// A request's body, or what is wrong with it.
+pub(super) fn body<T: DeserializeOwned>(
+    input: Result<Json<T>, JsonRejection>,
+) -> Result<T, Problem> {
+    input
+        .map(|Json(value)| value)
+        .map_err(|wrong| problem(wrong.status(), &wrong.body_text()))
+}
+
+/// A value as JSON.
+pub(super) fn json_of(value: &impl Serialize) -> Response {
+    match serde_json::to_string(value) {
+        Ok(text) => json_text(text),
+        Err(error) => {
+            problem(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()).into_response()
+        }
+    }
+}
+
+/// A value as JSON, or why not.
+pub(super) fn answer<T: Serialize>(found: Result<T, Response>) -> Response {
+    match found {
+        Ok(value) => json_of(&value),
+        Err(response) => response,
+    }
+}
+
+/// Done, or why not.
+pub(super) fn done(result: Result<(), Response>) -> Response {
+    match result {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(response) => response,
+    }
+}
+
+/// A table to be kept as a file. A cell that a spreadsheet would take for a formula is quoted as
+/// text (OWASP, CSV injection).
+pub(super) fn csv(name: &str, head: &[&str], lines: Vec<Vec<String>>) -> Response {
+    let tame = |cell: String| {
+        let number = cell.parse::<f64>().is_ok();
+        if !number && cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+            format!("'{cell}")
+        } else {
+            cell
+        }
+    };
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let mut written = writer.write_record(head);
+    for line in lines {
+        written = written.and_then(|()| writer.write_record(line.into_iter().map(tame)));
+    }
+    let bytes = written.ok().and_then(|()| writer.into_inner().ok());
+    let Some(bytes) = bytes else {
+        let text = "the table cannot be written";
+        return problem(StatusCode::INTERNAL_SERVER_ERROR, text).into_response();
+    };
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
+        (
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{name}\""),
+        ),
+    ];
+    (headers, bytes).into_response()
 }
 
 pub(super) fn json_text(text: String) -> Response {
@@ -31,12 +103,6 @@ pub(super) fn no_line(line: &str) -> Response {
     problem(StatusCode::NOT_FOUND, &format!("there is no line `{line}`")).into_response()
 }
 
-/// The lines of this controller.
-#[utoipa::path(get, path = "/api/v1/lines", responses((status = 200, description = "Lines")))]
-pub(super) async fn lines(State(web): State<Web>) -> Json<Value> {
-    Json(json!([{ "id": &*web.line, "name": &*web.name }]))
-}
-
 /// The line as built.
 #[utoipa::path(
     get, path = "/api/v1/lines/{line}/topology", params(("line" = String, Path)),
@@ -44,7 +110,7 @@ pub(super) async fn lines(State(web): State<Web>) -> Json<Value> {
 )]
 pub(super) async fn topology(State(web): State<Web>, Path(line): Path<String>) -> Response {
     if line == *web.line {
-        json_text(web.topology.to_string())
+        json_text(web.drawing.to_string())
     } else {
         no_line(&line)
     }
@@ -55,8 +121,8 @@ pub(super) async fn topology(State(web): State<Web>, Path(line): Path<String>) -
     get, path = "/api/v1/lines/{line}/state", params(("line" = String, Path)),
     responses((status = 200, description = "Snapshot"), (status = 404))
 )]
-pub(super) async fn state(State(web): State<Web>, Path(line): Path<String>) -> Response {
-    let snapshot = || web.views.borrow().snapshot();
+pub(super) async fn state(State(web): State<Web>, who: Who, Path(line): Path<String>) -> Response {
+    let snapshot = || web.ends.views.borrow().snapshot(who.may(Right::Labels));
     if line == *web.line {
         json_text(snapshot())
     } else {
@@ -64,50 +130,152 @@ pub(super) async fn state(State(web): State<Web>, Path(line): Path<String>) -> R
     }
 }
 
-/// Commands the line. 202: handed to the line, which may still refuse; the state shows it.
+/// A command of a person, with what may be said about it.
+#[derive(Deserialize)]
+pub(super) struct Ordered {
+    #[serde(flatten)]
+    command: OperatorCommand,
+    reason: Option<String>,
+}
+
+/// Commands the line. 202: handed to the line, which may still refuse; the state shows it. A
+/// `reason` of at most 200 characters goes into the audit trail, and to the chute that it switches
+/// off.
 #[utoipa::path(
     post, path = "/api/v1/lines/{line}/commands", params(("line" = String, Path)),
     request_body(content = Object, content_type = "application/json"),
-    responses((status = 202), (status = 400), (status = 404), (status = 503))
+    responses((status = 202), (status = 400), (status = 404), (status = 422), (status = 503))
 )]
 pub(super) async fn command(
     State(web): State<Web>,
+    who: Who,
     Path(line): Path<String>,
-    body: Result<Json<OperatorCommand>, JsonRejection>,
+    input: Result<Json<Ordered>, JsonRejection>,
 ) -> Response {
     if line != *web.line {
         return no_line(&line);
     }
-    let command = match body {
-        Ok(Json(command)) => command,
-        Err(rejection) => {
-            return problem(rejection.status(), &rejection.body_text()).into_response();
-        }
+    let Ordered { command, reason } = match body(input) {
+        Ok(ordered) => ordered,
+        Err(wrong) => return wrong.into_response(),
     };
-    // Unique in the journal: nanoseconds, and one command at a time takes longer than one.
-    let id = format!("http-{}", clock::wall().as_nanosecond());
-    let commanded = Commanded {
-        command,
-        origin: Origin { id, via: "http" },
+    let reason = reason.as_deref().map(str::trim).unwrap_or_default();
+    if reason.chars().count() > REASON_MAX {
+        let text = format!("a reason has at most {REASON_MAX} characters");
+        return problem(StatusCode::UNPROCESSABLE_ENTITY, &text).into_response();
+    }
+    let right = match &command {
+        OperatorCommand::Key { .. } => Right::Code,
+        OperatorCommand::Reset
+        | OperatorCommand::CloseBag { .. }
+        | OperatorCommand::EmptyChute { .. }
+        | OperatorCommand::EnableChute { .. } => Right::Operate,
     };
-    if web.commands.try_send(commanded).is_err() {
-        let text = "the line takes no commands at the moment; try again";
-        return problem(StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+    if !who.may(right) {
+        return refuse(true);
+    }
+    let mut entry = entry_of(&web, &who, &command);
+    let at = entry.at;
+    if let Value::Object(after) = &mut entry.after
+        && !reason.is_empty()
+    {
+        after.insert("reason".to_owned(), reason.into());
+    }
+    // On record first: what cannot be put on record does not happen.
+    if let Err(response) = web
+        .in_office(move |office: &Office| office.record(entry))
+        .await
+    {
+        return response;
+    }
+    let off = switched_off(&command).filter(|_| !reason.is_empty());
+    if let Err(wrong) = web.command(Event::Operator { command }) {
+        return wrong.into_response();
+    }
+    if let Some(chute) = off {
+        let reason = reason.to_owned();
+        let note = Note { at, reason };
+        let explain = |reply| Order::Explain { chute, note, reply };
+        // Without a place in the queue the chute is off all the same, and the reason on record.
+        web.ends.desk.ask(explain).await;
     }
     (StatusCode::ACCEPTED, Json(json!({ "status": "accepted" }))).into_response()
 }
 
-/// Marks an alarm as seen by a person.
-#[utoipa::path(
-    post, path = "/api/v1/alarms/{id}/acknowledge", params(("id" = String, Path)),
-    responses((status = 204), (status = 404), (status = 503))
-)]
-pub(super) async fn acknowledge(State(web): State<Web>, Path(id): Path<String>) -> Response {
-    if id.len() > ALARM_ID_MAX || web.acknowledged.try_send(id).is_err() {
-        let text = "alarms cannot be acknowledged at the moment; try again";
-        return problem(StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+/// The chute that a command switches off.
+const fn switched_off(command: &OperatorCommand) -> Option<ChuteId> {
+    if let OperatorCommand::EnableChute {
+        chute,
+        enabled: false,
+    } = command
+    {
+        Some(*chute)
+    } else {
+        None
     }
-    StatusCode::NO_CONTENT.into_response()
+}
+
+fn entry_of(web: &Web, who: &Who, command: &OperatorCommand) -> Entry {
+    let (action, target, before, after) = match command {
+        OperatorCommand::Reset => {
+            let state = line_state(web);
+            ("line.reset", web.line.to_string(), state, json!(null))
+        }
+        OperatorCommand::EmptyChute { chute } => {
+            let after = json!({ "count": 0 });
+            (
+                "chute.empty",
+                chute.to_string(),
+                chute_state(web, *chute),
+                after,
+            )
+        }
+        OperatorCommand::CloseBag { chute } => (
+            "bag.close",
+            chute.to_string(),
+            chute_state(web, *chute),
+            json!({ "closing": true }),
+        ),
+        OperatorCommand::EnableChute { chute, enabled } => {
+            let (before, after) = (chute_state(web, *chute), json!({ "enabled": enabled }));
+            ("chute.enable", chute.to_string(), before, after)
+        }
+        OperatorCommand::Key {
+            parcel,
+            destination,
+        } => {
+            let after = json!({ "country": destination.country });
+            ("parcel.key", parcel.to_string(), json!(null), after)
+        }
+    };
+    Entry {
+        at: clock::wall(),
+        who: who.id(),
+        action,
+        target,
+        before,
+        after,
+    }
+}
+
+fn line_state(web: &Web) -> Value {
+    let view = web.ends.views.borrow().clone();
+    let line: Option<Value> = view
+        .member("line")
+        .and_then(|text| serde_json::from_str(text).ok());
+    let state = line.as_ref().and_then(|line| line.get("state"));
+    json!({ "state": state })
+}
+
+fn chute_state(web: &Web, chute: ChuteId) -> Value {
+    let view = web.ends.views.borrow().clone();
+    let chutes = view.member("chutes").unwrap_or("[]");
+    let chutes: Vec<Value> = serde_json::from_str(chutes).unwrap_or_default();
+    let found = chutes
+        .iter()
+        .find(|known| known.get("id") == Some(&json!(chute)));
+    let part = |key| found.and_then(|found| found.get(key));
+    json!({ "state": part("state"), "count": part("count") })
 }
 
 /// The picture of a reading, kept in memory for two minutes at most.
@@ -117,7 +285,7 @@ pub(super) async fn acknowledge(State(web): State<Web>, Path(id): Path<String>) 
 )]
 pub(super) async fn frame(State(web): State<Web>, Path(name): Path<String>) -> Response {
     let id = name.strip_suffix(".jpg").and_then(|id| id.parse().ok());
-    let jpeg = id.and_then(|id| live::frame(&web.views.borrow(), id));
+    let jpeg = id.and_then(|id| live::frame(&web.ends.views.borrow(), id));
     match jpeg {
         Some(jpeg) => {
             let headers = [

@@ -16,7 +16,9 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::Web;
 use super::api::{no_line, problem};
+use super::auth::Who;
 use crate::live::View;
+use crate::people::Right;
 use crate::service::stopped;
 
 /// A comment is sent when nothing else was for this long.
@@ -29,6 +31,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 )]
 pub(super) async fn events(
     State(web): State<Web>,
+    who: Who,
     Path(line): Path<String>,
     headers: HeaderMap,
 ) -> Response {
@@ -42,11 +45,12 @@ pub(super) async fn events(
     let last = headers
         .get("last-event-id")
         .and_then(|id| id.to_str().ok()?.parse().ok());
-    let sent = last.filter(|&seq: &u64| seq > 0 && seq <= web.views.borrow().seq);
+    let sent = last.filter(|&seq: &u64| seq > 0 && seq <= web.ends.views.borrow().seq);
     let follower = Follower {
-        views: web.views,
-        stop: web.stop,
+        views: web.ends.views.clone(),
+        stop: web.ends.stop.clone(),
         sent,
+        labels: who.may(Right::Labels),
         _permit: permit,
     };
     Sse::new(stream(follower))
@@ -58,6 +62,8 @@ struct Follower {
     views: watch::Receiver<Arc<View>>,
     stop: watch::Receiver<bool>,
     sent: Option<u64>,
+    /// Whoever follows may see what labels say.
+    labels: bool,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -73,8 +79,8 @@ impl Follower {
         loop {
             let view = Arc::clone(&self.views.borrow_and_update());
             let (name, data) = match self.sent {
-                None => ("snapshot", Some(view.snapshot())),
-                Some(seq) => ("delta", view.delta(seq)),
+                None => ("snapshot", Some(view.snapshot(self.labels))),
+                Some(seq) => ("delta", view.delta(seq, self.labels)),
             };
             if let Some(data) = data {
                 self.sent = Some(view.seq);

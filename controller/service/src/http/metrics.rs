@@ -5,16 +5,18 @@ use std::fmt::{self, Write};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use sortline_fieldbus::Statistics;
 
 use super::Web;
 use super::api::problem;
 use crate::engine::Picture;
+use crate::latency::Latency;
 use crate::live::{Counts, View};
 use crate::uplink::Counters;
 
 /// Whether the line can be used: its field node is.
 pub(super) async fn ready(State(web): State<Web>) -> Response {
-    if web.views.borrow().node_up {
+    if web.ends.views.borrow().node_up {
         (
             StatusCode::OK,
             axum::Json(serde_json::json!({ "status": "ready" })),
@@ -31,9 +33,13 @@ pub(super) async fn ready(State(web): State<Web>) -> Response {
 
 /// Metrics.
 pub(super) async fn metrics(State(web): State<Web>) -> Response {
-    let view = web.views.borrow().clone();
-    let (picture, uplink) = (web.picture.borrow().clone(), *web.uplink.borrow());
-    match text(&web.line, &view, &picture, uplink) {
+    let view = web.ends.views.borrow().clone();
+    let (picture, uplink) = (web.ends.picture.borrow().clone(), *web.ends.uplink.borrow());
+    let links = Links {
+        uplink,
+        buses: web.ends.statistics(),
+    };
+    match text(&web.line, &view, &picture, &links) {
         Ok(text) => (
             [(
                 header::CONTENT_TYPE,
@@ -48,12 +54,13 @@ pub(super) async fn metrics(State(web): State<Web>) -> Response {
     }
 }
 
-fn text(
-    line: &str,
-    view: &View,
-    picture: &Picture,
+/// What goes out of the controller: to the host, and to the field.
+struct Links {
     uplink: Counters,
-) -> Result<String, fmt::Error> {
+    buses: Vec<(String, Statistics)>,
+}
+
+fn text(line: &str, view: &View, picture: &Picture, links: &Links) -> Result<String, fmt::Error> {
     let mut out = Text {
         line,
         out: String::new(),
@@ -79,13 +86,66 @@ fn text(
         "gauge",
         "From induction to the stroke command",
     )?;
-    for (quantile, permille) in [("0.5", 500), ("0.99", 990)] {
-        if let Some(micros) = picture.latency.percentile(permille) {
-            out.value("stroke_latency_us", &[("quantile", quantile)], micros)?;
+    quantiles(&mut out, "stroke_latency_us", &picture.latency)?;
+    out.head(
+        "step_us",
+        "gauge",
+        "From the moment a step of the control loop is due to its commands handed over",
+    )?;
+    quantiles(&mut out, "step_us", &picture.steps)?;
+    cameras(&mut out, view)?;
+    mqtt(&mut out, links.uplink)?;
+    buses(&mut out, &links.buses)?;
+    Ok(out.out)
+}
+
+fn quantiles(out: &mut Text<'_>, name: &str, of: &Latency) -> fmt::Result {
+    for (quantile, permille) in [("0.5", 500), ("0.99", 990), ("0.999", 999)] {
+        if let Some(micros) = of.percentile(permille) {
+            out.value(name, &[("quantile", quantile)], micros)?;
         }
     }
-    mqtt(&mut out, uplink)?;
-    Ok(out.out)
+    Ok(())
+}
+
+/// One figure of a bus.
+type Counter = fn(&Statistics) -> u64;
+
+/// The fieldbus, bus by bus.
+fn buses(out: &mut Text<'_>, buses: &[(String, Statistics)]) -> fmt::Result {
+    let counters: [(&str, &str, Counter); 5] = [
+        ("bus_connections", "Connections made", |bus| bus.connections),
+        ("bus_calls", "Calls begun", |bus| bus.calls),
+        ("bus_errors", "Calls without a clean reply in time", |bus| {
+            bus.errors
+        }),
+        ("bus_exceptions", "Calls that the device refused", |bus| {
+            bus.exceptions
+        }),
+        (
+            "bus_overruns",
+            "Polls that took longer than there is time",
+            |bus| bus.overruns,
+        ),
+    ];
+    for (name, help, of) in counters {
+        out.head(name, "counter", help)?;
+        for (bus, statistics) in buses {
+            out.value(name, &[("bus", bus)], of(statistics))?;
+        }
+    }
+    out.head(
+        "bus_call_us",
+        "gauge",
+        "Time of clean calls, to the next power of two",
+    )?;
+    for (bus, statistics) in buses {
+        for (quantile, permille) in [("0.5", 500), ("0.99", 990)] {
+            let us = statistics.times.within_us(permille);
+            out.value("bus_call_us", &[("bus", bus), ("quantile", quantile)], us)?;
+        }
+    }
+    Ok(())
 }
 
 fn parcels(out: &mut Text<'_>, counts: &Counts) -> fmt::Result {
@@ -126,6 +186,18 @@ fn parcels(out: &mut Text<'_>, counts: &Counts) -> fmt::Result {
     ];
     rest.into_iter()
         .try_for_each(|(name, help, value)| out.counter(name, help, value))
+}
+
+fn cameras(out: &mut Text<'_>, view: &View) -> fmt::Result {
+    out.head("camera_faults", "counter", "Frames with a fault by camera")?;
+    for (camera, faults) in &view.camera_faults {
+        let camera = camera.to_string();
+        for (fault, count) in faults {
+            let labels = [("camera", camera.as_str()), ("fault", *fault)];
+            out.value("camera_faults", &labels, *count)?;
+        }
+    }
+    Ok(())
 }
 
 fn mqtt(out: &mut Text<'_>, uplink: Counters) -> fmt::Result {

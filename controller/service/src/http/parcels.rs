@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sortline_core::{Outcome, ParcelId};
+use sortline_core::{Disposition, Outcome, ParcelId};
 
 use super::Web;
 use super::api::{json_text, problem};
@@ -40,6 +40,9 @@ struct Ended {
 struct Life {
     id: ParcelId,
     outcome: Option<Ended>,
+    /// Outcome, physical cause and decision in one word each; with the steps only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disposition: Option<Disposition>,
     steps: Vec<Map<String, Value>>,
 }
 
@@ -111,6 +114,7 @@ fn life(reader: &Reader, id: ParcelId, whole: bool) -> Result<Life, JournalError
     Ok(Life {
         id,
         outcome,
+        disposition: whole.then(|| Disposition::of(steps.iter().map(|row| &row.step))),
         steps: steps
             .iter()
             .map(|row| step_json(row.wall, &row.step))
@@ -130,7 +134,7 @@ where
 }
 
 /// Asks the journal in a thread of its own, a few at a time.
-async fn query<T, F>(web: &Web, question: F) -> Result<T, Response>
+pub(super) async fn query<T, F>(web: &Web, question: F) -> Result<T, Response>
 where
     T: Send + 'static,
     F: FnOnce(&Reader) -> Result<T, JournalError> + Send + 'static,
@@ -139,7 +143,7 @@ where
     let Ok(permit) = Arc::clone(&web.limits.queries).try_acquire_owned() else {
         return Err(busy("too many questions at once; try again"));
     };
-    let path = Arc::clone(&web.journal);
+    let path = web.journal.clone();
     let work = move || {
         let answer = Reader::open(&path).and_then(|reader| question(&reader));
         drop(permit);

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use sortline_core::topology::LineConfig;
 use sortline_core::{Event, LineTime, Outcome, ParcelId, SortPlan, Step, Ticks};
 
-use super::{Cause, FIRST_LINK, JournalError, Link, Record, head, link, schema};
+use super::{Cause, FILE, FIRST_LINK, JournalError, Link, Record, head, link, schema};
 
 /// A journal opened for reading.
 #[derive(Debug)]
@@ -98,20 +98,22 @@ pub struct StepRow {
 }
 
 impl Reader {
-    /// Opens the journal in `path`.
+    /// Opens the journal in `path`: the file itself, or the data directory that holds it.
     ///
     /// # Errors
     /// [`JournalError`]: no journal, of a newer version, or not accessible.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
-        if let Err(source) = std::fs::metadata(path) {
-            return Err(JournalError::Io {
-                path: path.to_owned(),
-                source,
-            });
+        let path = if path.is_dir() {
+            path.join(FILE)
+        } else {
+            path.to_owned()
+        };
+        if let Err(source) = std::fs::metadata(&path) {
+            return Err(JournalError::Io { path, source });
         }
         Ok(Self {
-            path: path.to_owned(),
-            connection: schema::open_to_read(path)?,
+            connection: schema::open_to_read(&path)?,
+            path,
         })
     }
 
@@ -285,6 +287,44 @@ impl Reader {
             }
         }
         Ok(steps)
+    }
+
+    /// The newest answers to where a parcel goes, newest first.
+    ///
+    /// # Errors
+    /// Damaged, or SQLite refuses.
+    pub fn resolutions(&self, limit: u32) -> Result<Vec<Step>, JournalError> {
+        let select = "SELECT seq, 0, body FROM action WHERE parcel IS NOT NULL AND \
+                      instr(body, '\"step\":\"resolved\"') > 0 ORDER BY seq DESC LIMIT ?1";
+        let rows = self.rows(select, params![limit])?;
+        let mut steps = Vec::new();
+        for (seq, _, body) in rows {
+            if let sortline_core::Action::Parcel { step, .. } = self.parse("action", seq, &body)? {
+                steps.push(step);
+            }
+        }
+        Ok(steps)
+    }
+
+    /// The newest decisions and ends of parcels, oldest first.
+    ///
+    /// # Errors
+    /// Damaged, or SQLite refuses.
+    pub fn decisions(&self, limit: u32) -> Result<Vec<(ParcelId, StepRow)>, JournalError> {
+        let select = "SELECT action.seq, event.wall_us, action.body FROM action \
+                      JOIN event ON event.seq = action.event WHERE action.parcel IS NOT NULL AND \
+                      (instr(action.body, '\"step\":\"decided\"') > 0 OR \
+                      instr(action.body, '\"step\":\"ended\"') > 0) \
+                      ORDER BY action.seq DESC LIMIT ?1";
+        let rows = self.rows(select, params![limit])?;
+        let mut all = Vec::new();
+        for (seq, wall, body) in rows.into_iter().rev() {
+            let action = self.parse("action", seq, &body)?;
+            if let sortline_core::Action::Parcel { parcel, step } = action {
+                all.push((parcel, StepRow { wall, step }));
+            }
+        }
+        Ok(all)
     }
 
     /// Parcels whose steps mention `text` (a code or postcode), newest first.

@@ -386,7 +386,11 @@ impl Batch<'_> {
 fn parcel_of(action: &Action) -> Option<ParcelId> {
     match action {
         Action::Parcel { parcel, .. } | Action::Resolve { parcel, .. } => Some(*parcel),
-        Action::Send { .. } | Action::Chute { .. } | Action::Alarm { .. } => None,
+        Action::Send { .. }
+        | Action::Chute { .. }
+        | Action::BagClosed { .. }
+        | Action::Induction { .. }
+        | Action::Alarm { .. } => None,
     }
 }
 

@@ -3,15 +3,28 @@
 //! One task owns the model; others get immutable views through a `watch` channel, so that a slow
 //! reader skips views and holds up nobody.
 
+mod alarm_kinds;
 mod alarms;
+mod bags;
+mod chutes;
+mod coding;
 mod counts;
 mod model;
+mod orders;
+mod reports;
+mod sscc;
 mod view;
 mod wire;
 
+pub use alarms::{Act, Refused, SHELF_MINUTES_MAX};
+pub use bags::Bag;
+pub use chutes::Note;
+pub use coding::{Answer, Hints, Image, Look, Pose, Sample, Wish};
 pub use counts::Counts;
 pub use model::Model;
 pub(crate) use model::frame;
+pub use orders::{Desk, Order};
+pub use reports::{Capacity, Oee, Part, Report, State, Sums};
 pub use view::{Frame, View};
 pub(crate) use wire::step as step_json;
 
@@ -20,12 +33,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sortline_core::{CameraId, TriggerId};
+use sortline_read::health::HealthReport;
 use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 
 use crate::clock;
 use crate::engine::Picture;
 use crate::journal::Committed;
+use crate::office::AlarmRow;
 use crate::uplink::Outbox;
 
 /// Time between two views.
@@ -45,6 +60,10 @@ pub struct Shot {
     pub jpeg: Option<Arc<[u8]>>,
     /// Time that reading it took, microseconds.
     pub read_us: u64,
+    /// Health of the camera, by all its frames so far.
+    pub health: HealthReport,
+    /// What helps a person who keys it in.
+    pub hints: Hints,
 }
 
 /// What the live task is fed from.
@@ -54,10 +73,12 @@ pub struct Feeds {
     pub committed: mpsc::Receiver<Vec<Committed>>,
     /// Frames read. Dropped by the sender when this is full.
     pub shots: mpsc::Receiver<Shot>,
-    /// Ids of alarms acknowledged by people.
-    pub acknowledged: mpsc::Receiver<String>,
+    /// What people ask.
+    pub orders: mpsc::Receiver<Order>,
     /// The belt.
     pub picture: watch::Receiver<Picture>,
+    /// Where the history of alarms is kept.
+    pub alarms: mpsc::Sender<Vec<AlarmRow>>,
 }
 
 impl Feeds {
@@ -65,14 +86,16 @@ impl Feeds {
     pub fn new(
         committed: mpsc::Receiver<Vec<Committed>>,
         shots: mpsc::Receiver<Shot>,
-        acknowledged: mpsc::Receiver<String>,
+        orders: mpsc::Receiver<Order>,
         picture: watch::Receiver<Picture>,
+        alarms: mpsc::Sender<Vec<AlarmRow>>,
     ) -> Self {
         Self {
             committed,
             shots,
-            acknowledged,
+            orders,
             picture,
+            alarms,
         }
     }
 }
@@ -94,16 +117,17 @@ pub async fn run(
             batch = feeds.committed.recv() => {
                 let Some(batch) = batch else { break };
                 for committed in &batch {
-                    model.record(&committed.record, &mut outbox);
+                    model.record(&committed.record, committed.seq, &mut outbox);
                 }
             }
-            Some(id) = feeds.acknowledged.recv() => model.acknowledge(&id),
+            Some(order) = feeds.orders.recv() => model.order(order, clock::wall()),
             _ = ticks.tick() => {
                 count = count.wrapping_add(1);
                 let at = clock::wall();
                 publish(&mut model, &feeds, &views, at);
                 if count.is_multiple_of(STATE_EVERY) {
-                    outbox.state(&views.borrow().snapshot());
+                    // Whoever listens to the broker has no role: no labels.
+                    outbox.state(&views.borrow().snapshot(false));
                 }
             }
         }
@@ -114,6 +138,11 @@ pub async fn run(
 
 fn publish(model: &mut Model, feeds: &Feeds, views: &watch::Sender<Arc<View>>, at: Timestamp) {
     let picture = feeds.picture.borrow().clone();
+    model.tick(at);
+    let rows = model.alarm_log();
+    if !rows.is_empty() && feeds.alarms.try_send(rows).is_err() {
+        tracing::warn!("the history of alarms is not kept at the moment; the journal has them");
+    }
     let view = model.view(&views.borrow(), &picture, at);
     views.send_replace(Arc::new(view));
 }

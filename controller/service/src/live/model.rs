@@ -1,30 +1,39 @@
 //! The state behind the views, built from what the journal holds.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::value::{RawValue, to_raw_value};
 use sortline_core::topology::LineConfig;
 use sortline_core::{
-    Action, AlarmChange, CameraId, ChuteId, ChuteState, Destination, Event, OperatorCommand,
-    Outcome, ParcelId, Reading, SortPlan, Step, TriggerId,
+    Action, AlarmChange, CameraId, ChuteId, Destination, Event, OperatorCommand, Outcome, ParcelId,
+    Reading, SortPlan, Step, TriggerId,
 };
+use sortline_read::health::HealthReport;
 
 use super::Shot;
-use super::alarms::{self, Alarm};
+use super::alarms::Alarms;
+use super::bags::Bags;
+use super::chutes::{ChuteLife, Note};
+use super::coding::{Limits, Queue};
 use super::counts::{Counts, cause_name, to_f64};
+use super::orders::Order;
+use super::reports::{Capacity, Reports, State};
 use super::view::{Frame, View};
 use super::wire;
 use crate::engine::Picture;
 use crate::journal::{Cause, Record};
 use crate::latency::Latency;
+use crate::office::AlarmRow;
 use crate::uplink::Outbox;
+
+mod members;
 
 /// Over this time the rate of parcels is taken.
 const RATE_WINDOW: SignedDuration = SignedDuration::from_mins(5);
 
-/// Pictures kept in memory, and for how long.
+/// Pictures kept in memory, and for how long; those of samples as long as they wait.
 const FRAMES_MAX: usize = 64;
 const FRAMES_AGE: SignedDuration = SignedDuration::from_mins(2);
 
@@ -40,18 +49,12 @@ struct Track {
     read: bool,
 }
 
-#[derive(Clone, Debug, Default)]
-struct ChuteLife {
-    state: ChuteState,
-    count: u64,
-    last: Option<Timestamp>,
-}
-
 #[derive(Clone, Debug)]
 struct CameraLife {
     healthy: bool,
     frames: u64,
     times: Latency,
+    health: Option<HealthReport>,
 }
 
 /// The model of one line.
@@ -67,13 +70,18 @@ pub struct Model {
     tracks: BTreeMap<ParcelId, Track>,
     chutes: BTreeMap<ChuteId, ChuteLife>,
     cameras: BTreeMap<CameraId, CameraLife>,
-    alarms: BTreeMap<String, Alarm>,
+    alarms: Alarms,
+    coding: Queue,
+    limits: Limits,
+    reports: Reports,
+    pub(super) bags: Bags,
     node_up: bool,
     stopped: bool,
     moved: Option<(u32, Timestamp)>,
     shots: VecDeque<Shot>,
     frames: VecDeque<Frame>,
-    fresh: Vec<Box<RawValue>>,
+    /// Readings that no view has yet, with and without what a label says.
+    fresh: Vec<(Box<RawValue>, Box<RawValue>)>,
     last_reading: u64,
 }
 
@@ -89,6 +97,7 @@ impl Model {
             healthy: true,
             frames: 0,
             times: Latency::default(),
+            health: None,
         };
         let cameras = line
             .cameras
@@ -96,6 +105,11 @@ impl Model {
             .map(|known| (known.id, camera()))
             .collect();
         Self {
+            alarms: Alarms::new(line.clone()),
+            limits: Limits::new(&line),
+            coding: Queue::default(),
+            reports: Reports::default(),
+            bags: Bags::default(),
             line,
             target_per_hour,
             plan,
@@ -105,7 +119,6 @@ impl Model {
             tracks: BTreeMap::new(),
             chutes,
             cameras,
-            alarms: BTreeMap::new(),
             node_up: false,
             stopped: false,
             moved: None,
@@ -145,6 +158,7 @@ impl Model {
         if let Some(camera) = self.cameras.get_mut(&shot.camera) {
             camera.frames = camera.frames.saturating_add(1);
             camera.times.add(shot.read_us);
+            camera.health = Some(shot.health.clone());
         }
         self.shots.push_back(shot);
         if self.shots.len() > SHOTS_MAX {
@@ -154,30 +168,129 @@ impl Model {
     }
 
     fn forget_frames(&mut self, at: Timestamp) {
-        let old = |frame: &Frame| at.duration_since(frame.at) > FRAMES_AGE;
-        while self.frames.len() > FRAMES_MAX || self.frames.back().is_some_and(old) {
-            self.frames.pop_back();
+        let kept: BTreeSet<u64> = self.coding.kept().collect();
+        let mut young = 0;
+        self.frames.retain(|frame| {
+            let sample = kept.contains(&frame.id);
+            young += usize::from(!sample);
+            sample || (young <= FRAMES_MAX && at.duration_since(frame.at) <= FRAMES_AGE)
+        });
+    }
+
+    /// Does what was asked, and answers. Whoever asked may be gone by then.
+    pub(super) fn order(&mut self, order: Order, at: Timestamp) {
+        match order {
+            Order::Act {
+                row,
+                act,
+                really,
+                reply,
+            } => drop(reply.send(self.alarms.act(&row, act, really))),
+            Order::Code {
+                parcel,
+                person,
+                wish,
+                reply,
+            } => drop(reply.send(self.coding.answer(parcel, &person, wish, at))),
+            Order::Explain { chute, note, reply } => {
+                self.explain_chutes([(chute, note)]);
+                reply.send(()).unwrap_or_default();
+            }
+            Order::Bags { reply } => drop(reply.send(self.bags.closed())),
+            Order::Report { time, part, reply } => {
+                let capacity = Capacity::new(&self.line, self.target_per_hour);
+                drop(reply.send(self.reports.report(time, part, capacity)));
+            }
         }
     }
 
-    pub(super) fn acknowledge(&mut self, id: &str) {
-        if let Some(alarm) = self.alarms.get_mut(id) {
-            alarm.acknowledged = true;
+    /// The same model, whose bags have SSCCs that begin with `prefix`; empty: none.
+    #[must_use]
+    pub fn with_bags(mut self, prefix: &str) -> Self {
+        self.bags.number(prefix.to_owned());
+        self
+    }
+
+    /// Why people switched chutes off.
+    pub fn explain_chutes(&mut self, notes: impl IntoIterator<Item = (ChuteId, Note)>) {
+        for (chute, note) in notes {
+            if let Some(life) = self.chutes.get_mut(&chute) {
+                life.explain(note);
+            }
         }
     }
 
-    /// Takes in a durable step, and puts what the host shall hear of it into the outbox.
-    pub fn record(&mut self, record: &Record, outbox: &mut Outbox) {
+    /// What people did to alarms before a restart.
+    pub fn resume_alarms(&mut self, acts: &[AlarmRow]) {
+        for act in acts {
+            self.alarms.apply(act);
+        }
+    }
+
+    /// When the oldest alarm of the list came.
+    pub fn oldest_alarm(&self) -> Option<Timestamp> {
+        self.alarms.oldest()
+    }
+
+    /// What happened to alarms since the last call.
+    pub fn alarm_log(&mut self) -> Vec<AlarmRow> {
+        self.alarms.take_log()
+    }
+
+    /// The first view of this model.
+    pub fn view_now(&mut self, picture: &Picture, at: Timestamp) -> View {
+        self.view(&View::default(), picture, at)
+    }
+
+    /// Time passes.
+    pub(super) fn tick(&mut self, at: Timestamp) {
+        self.alarms.tick(at);
+        self.coding.tick(at);
+        let state = self.state(at);
+        self.reports.alive(at, state);
+    }
+
+    /// The belt's count at a time, also where nothing else happened.
+    pub fn belt(&mut self, ticks: u32, at: Timestamp) {
+        if self.moved.is_none_or(|(before, _)| before != ticks) {
+            self.moved = Some((ticks, at));
+        }
+        let state = self.state(at);
+        self.reports.alive(at, state);
+    }
+
+    fn state(&self, at: Timestamp) -> State {
+        let still = SignedDuration::from_secs(1);
+        let moving = self
+            .moved
+            .is_some_and(|(_, then)| at.duration_since(then) < still);
+        // What stands for a reason is not idle: a jam is the line's own, full chutes are not.
+        let (jam, full) = (self.alarms.jammed(), self.alarms.full());
+        match (self.stopped, self.node_up, moving) {
+            (true, ..) => State::Aborted,
+            (_, false, _) => State::Suspended,
+            (_, _, true) => State::Execute,
+            _ if jam => State::Held,
+            _ if full => State::Suspended,
+            _ => State::Idle,
+        }
+    }
+
+    /// Takes in a durable step with its number, and puts what the host shall hear of it into the
+    /// outbox.
+    pub fn record(&mut self, record: &Record, seq: i64, outbox: &mut Outbox) {
         if let Cause::Event { event } = &record.cause {
-            self.event(event);
+            self.event(event, record.wall);
         }
+        self.bags.record(record, seq);
         for action in &record.actions {
-            self.action(action, record.wall, outbox);
+            self.action(action, (record.wall, seq), outbox);
         }
     }
 
-    fn event(&mut self, event: &Event) {
+    fn event(&mut self, event: &Event, wall: Timestamp) {
         match event {
+            Event::Belt { at } => self.belt(at.0, wall),
             Event::NodeUp { .. } => self.node_up = true,
             Event::NodeDown { .. } | Event::Restarted => self.node_up = false,
             Event::Stop { active: true } => self.stopped = true,
@@ -191,14 +304,20 @@ impl Model {
                     chute.count = 0;
                 }
             }
+            Event::Operator {
+                command: OperatorCommand::EnableChute { chute, enabled },
+            } => {
+                if let Some(chute) = self.chutes.get_mut(chute) {
+                    chute.switched(*enabled, wall);
+                }
+            }
             Event::Plan { plan } => self.plan.clone_from(plan),
             Event::Camera { camera, healthy } => {
                 if let Some(camera) = self.cameras.get_mut(camera) {
                     camera.healthy = *healthy;
                 }
             }
-            Event::Belt { .. }
-            | Event::Eye { .. }
+            Event::Eye { .. }
             | Event::Stroke { .. }
             | Event::Triggered { .. }
             | Event::Stop { .. }
@@ -209,7 +328,7 @@ impl Model {
         }
     }
 
-    fn action(&mut self, action: &Action, at: Timestamp, outbox: &mut Outbox) {
+    fn action(&mut self, action: &Action, (at, seq): (Timestamp, i64), outbox: &mut Outbox) {
         match action {
             Action::Parcel { parcel, step } => {
                 self.step(*parcel, step, at);
@@ -225,19 +344,23 @@ impl Model {
                 kind,
                 change: AlarmChange::Raised,
             } => {
-                let alarm = Alarm::new(*kind, at);
-                outbox.alarm(&alarm.id, &alarm);
-                self.alarms.insert(alarm.id.clone(), alarm);
+                let id = self.alarms.raise(*kind, at, Some(seq));
+                self.reports.at(at).alarms += 1;
+                if let Some(alarm) = self.alarms.one(&id) {
+                    outbox.alarm(&id, &alarm);
+                }
             }
             Action::Alarm {
                 kind,
                 change: AlarmChange::Cleared,
             } => {
-                let id = alarms::id(*kind);
-                self.alarms.remove(&id);
+                let id = self.alarms.clear(*kind, at, Some(seq));
                 outbox.alarm_cleared(&id);
             }
-            Action::Send { .. } | Action::Resolve { .. } => {}
+            Action::Send { .. }
+            | Action::Resolve { .. }
+            | Action::BagClosed { .. }
+            | Action::Induction { .. } => {}
         }
     }
 
@@ -256,6 +379,9 @@ impl Model {
                 self.reading(parcel, (*camera, *trigger), reading, at);
             }
             Step::Resolved { destination, .. } => {
+                if destination.is_some() {
+                    self.coding.settled(parcel);
+                }
                 self.tracks
                     .entry(parcel)
                     .or_default()
@@ -267,18 +393,22 @@ impl Model {
             Step::Aborted { .. } => self.counts.strokes_aborted += 1,
             Step::Recirculated { .. } => {
                 self.counts.recirculations += 1;
+                self.reports.at(at).recirculations += 1;
                 self.seen_in_kind(sortline_core::topology::ChuteKind::Recirculation, at);
             }
             Step::Ended { outcome } => self.end(parcel, *outcome, at),
             Step::Inducted { .. }
             | Step::Measured { .. }
+            | Step::Duplicate { .. }
             | Step::Decided { .. }
+            | Step::Doubted { .. }
             | Step::Seen { .. } => {}
         }
     }
 
     fn induct(&mut self, parcel: ParcelId, at: Timestamp) {
         self.counts.inducted += 1;
+        self.reports.at(at).inducted += 1;
         self.feeding = Some((self.feeding.map_or(at, |(first, _)| first), at));
         self.inducted.push_back(at);
         if self.tracks.len() >= PARCELS_MAX {
@@ -290,6 +420,8 @@ impl Model {
     fn end(&mut self, parcel: ParcelId, outcome: Outcome, at: Timestamp) {
         let track = self.tracks.remove(&parcel).unwrap_or_default();
         self.counts.no_read += u64::from(!track.read);
+        self.reports.ended(at, outcome, track.read);
+        self.coding.settled(parcel);
         match outcome {
             Outcome::Sorted { chute } => {
                 self.counts.sorted += 1;
@@ -340,130 +472,21 @@ impl Model {
         let found = self.shots.iter().position(belongs);
         let shot = found.and_then(|index| self.shots.remove(index));
         let jpeg = shot.as_ref().and_then(|shot| shot.jpeg.clone());
-        let elapsed = shot.map(|shot| shot.read_us);
+        let elapsed = shot.as_ref().map(|shot| shot.read_us);
+        let hints = shot.map(|shot| shot.hints).unwrap_or_default();
         let image = jpeg.as_ref().map(|_| format!("/api/v1/frames/{id}.jpg"));
         let wire = wire::Reading::new(id, (parcel, camera), (at, reading), image, elapsed);
-        if let Ok(json) = to_raw_value(&wire) {
-            self.fresh.push(json);
+        if let (Ok(json), Ok(masked)) = (to_raw_value(&wire), to_raw_value(&wire.masked())) {
+            self.fresh.push((json, masked));
         }
         if let Some(jpeg) = jpeg {
             self.frames.push_front(Frame { id, at, jpeg });
+            if let Some(track) = self.tracks.get(&parcel) {
+                let whose = (parcel, track.destination.is_some());
+                self.coding.frame(whose, (id, &hints), reading, at);
+            }
         }
         self.forget_frames(at);
-    }
-
-    /// The next view.
-    pub(super) fn view(&mut self, before: &View, picture: &Picture, at: Timestamp) -> View {
-        self.forget_frames(at);
-        let floor = at.checked_sub(RATE_WINDOW).unwrap_or(at);
-        while self.inducted.front().is_some_and(|&then| then < floor) {
-            self.inducted.pop_front();
-        }
-        if self.moved.is_none_or(|(ticks, _)| ticks != picture.ticks.0) {
-            self.moved = Some((picture.ticks.0, at));
-        }
-        let parts = [
-            ("line", to_raw_value(&self.line_member(picture, at))),
-            ("rates", to_raw_value(&self.rates(at))),
-            ("parcels", to_raw_value(&wire::parcels(&picture.parcels))),
-            ("chutes", to_raw_value(&self.chute_members())),
-            ("cameras", to_raw_value(&self.camera_members())),
-            (
-                "alarms",
-                to_raw_value(&self.alarms.values().collect::<Vec<_>>()),
-            ),
-        ];
-        let members = parts
-            .into_iter()
-            .filter_map(|(name, json)| Some((name, json.ok()?)));
-        let mut view = before.next(members.collect(), std::mem::take(&mut self.fresh));
-        view.at = at;
-        view.counts.clone_from(&self.counts);
-        view.node_up = self.node_up;
-        view.frames = self.frames.iter().cloned().collect();
-        let medians = self.cameras.iter().filter_map(|(id, camera)| {
-            Some((id.0, wire::milliseconds(camera.times.percentile(500)?)))
-        });
-        view.read_ms_p50 = medians.collect();
-        view
-    }
-
-    fn line_member(&self, picture: &Picture, at: Timestamp) -> wire::Line<'_> {
-        let still = SignedDuration::from_secs(1);
-        let moving = self
-            .moved
-            .is_some_and(|(_, then)| at.duration_since(then) < still);
-        wire::Line {
-            id: &self.line.id,
-            name: &self.line.name,
-            state: match (self.stopped, self.node_up, moving) {
-                (true, ..) => "Aborted",
-                (_, false, _) => "Suspended",
-                (_, _, true) => "Execute",
-                _ => "Idle",
-            },
-            speed_mm_per_s: picture.speed_mm_per_s,
-            ticks: picture.ticks.0,
-            um_per_tick: self.line.belt.um_per_tick,
-            node: if self.node_up { "up" } else { "down" },
-            plan: &self.plan.version,
-        }
-    }
-
-    fn rates(&self, at: Timestamp) -> wire::Rates<'_> {
-        let since = self
-            .inducted
-            .front()
-            .map_or(SignedDuration::ZERO, |&then| at.duration_since(then));
-        let seconds = since.as_secs_f64();
-        let count = to_f64(self.inducted.len() as u64);
-        let per_hour = if seconds >= 1.0 {
-            (count * 3_600.0 / seconds).round()
-        } else {
-            0.0
-        };
-        wire::Rates {
-            parcels_per_hour: per_hour,
-            target_per_hour: self.target_per_hour,
-            on_belt: self.tracks.len(),
-            read_rate: self.counts.read_rate(),
-            counts: &self.counts,
-        }
-    }
-
-    fn chute_members(&self) -> Vec<wire::Chute<'_>> {
-        let member = |chute: &'_ sortline_core::topology::Chute| {
-            let life = self.chutes.get(&chute.id).cloned().unwrap_or_default();
-            (chute.id, life)
-        };
-        let lives = self.line.chutes.iter().map(|chute| (chute, member(chute)));
-        lives
-            .map(|(chute, (id, life))| wire::Chute {
-                id,
-                name: &chute.name,
-                kind: chute.kind,
-                state: life.state,
-                count: life.count,
-                serves: wire::serves(&self.plan, id),
-                last: life.last.map(|at| format!("{at:.3}")),
-            })
-            .collect()
-    }
-
-    fn camera_members(&self) -> Vec<wire::Camera<'_>> {
-        let known = self.line.cameras.iter();
-        known
-            .filter_map(|camera| {
-                let life = self.cameras.get(&camera.id)?;
-                Some(wire::Camera {
-                    id: camera.id,
-                    name: &camera.name,
-                    healthy: life.healthy,
-                    frames: life.frames,
-                    read_ms_p50: life.times.percentile(500).map(wire::milliseconds),
-                })
-            })
-            .collect()
     }
 }
 
@@ -473,4 +496,52 @@ pub(crate) fn frame(view: &View, id: u64) -> Option<Arc<[u8]>> {
         .iter()
         .find(|frame| frame.id == id)
         .map(|frame| Arc::clone(&frame.jpeg))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sortline_core::{AlarmKind, EyeId, LineTime};
+
+    fn record(cause: Cause, actions: Vec<Action>, wall: Timestamp) -> Record {
+        Record {
+            at: LineTime(0),
+            wall,
+            cursor: None,
+            cause,
+            actions,
+            origin: None,
+        }
+    }
+
+    #[test]
+    fn a_line_that_stands_says_whose_trouble_it_is() {
+        let line: LineConfig =
+            toml::from_str(include_str!("../../../../config/demo/line.toml")).unwrap();
+        let mut model = Model::new(line, SortPlan::default(), 0);
+        let mut outbox = Outbox::closed();
+        let at = |second| Timestamp::from_second(1_000_000 + second).unwrap();
+        let mut happen = |model: &mut Model, actions, second| {
+            model.record(
+                &record(Cause::Timeout, actions, at(second)),
+                second,
+                &mut outbox,
+            );
+        };
+        let alarm = |kind, change| vec![Action::Alarm { kind, change }];
+        assert_eq!(model.state(at(0)), State::Suspended, "the node is away");
+        model.node_up = true;
+        assert_eq!(model.state(at(0)), State::Idle);
+        let full = AlarmKind::ChuteFull { chute: ChuteId(3) };
+        happen(&mut model, alarm(full, AlarmChange::Raised), 1);
+        assert_eq!(model.state(at(2)), State::Suspended, "downstream is full");
+        let jam = AlarmKind::Jam { eye: EyeId(1) };
+        happen(&mut model, alarm(jam, AlarmChange::Raised), 2);
+        assert_eq!(model.state(at(3)), State::Held, "its own jam");
+        model.belt(17, at(4));
+        assert_eq!(model.state(at(4)), State::Execute, "what runs is not held");
+        happen(&mut model, alarm(jam, AlarmChange::Cleared), 9);
+        happen(&mut model, alarm(full, AlarmChange::Cleared), 9);
+        assert_eq!(model.state(at(10)), State::Idle);
+    }
 }

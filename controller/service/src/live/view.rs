@@ -44,11 +44,13 @@ pub struct View {
     pub node_up: bool,
     members: Vec<Member>,
     /// Readings with the view they came in, newest first.
-    readings: VecDeque<(u64, Arc<RawValue>)>,
+    readings: VecDeque<(u64, [Arc<RawValue>; 2])>,
     /// Pictures, newest first.
     pub frames: Vec<Frame>,
     /// Median time of reading a frame by camera, milliseconds.
     pub read_ms_p50: BTreeMap<u8, f64>,
+    /// Frames with a fault by camera and name of the fault.
+    pub camera_faults: BTreeMap<u8, Vec<(&'static str, u64)>>,
 }
 
 impl View {
@@ -56,7 +58,7 @@ impl View {
     pub(super) fn next(
         &self,
         members: Vec<(&'static str, Box<RawValue>)>,
-        readings: Vec<Box<RawValue>>,
+        readings: Vec<(Box<RawValue>, Box<RawValue>)>,
     ) -> Self {
         let seq = self.seq.saturating_add(1);
         let mut next = Self {
@@ -76,8 +78,9 @@ impl View {
             next.members.push(member);
         }
         next.readings.clone_from(&self.readings);
-        for reading in readings {
-            next.readings.push_front((seq, reading.into()));
+        for (whole, masked) in readings {
+            next.readings
+                .push_front((seq, [whole.into(), masked.into()]));
         }
         next.readings.truncate(READINGS);
         let changed = next.members.iter().any(|member| member.changed == seq);
@@ -87,17 +90,23 @@ impl View {
         next
     }
 
-    /// Everything, as JSON.
-    pub fn snapshot(&self) -> String {
-        self.since(0)
+    /// Everything, as JSON; what labels say only with `labels`.
+    pub fn snapshot(&self, labels: bool) -> String {
+        self.since(0, labels)
     }
 
     /// The members that changed after view `seq`, as JSON; `None` when nothing did.
-    pub fn delta(&self, seq: u64) -> Option<String> {
-        (self.seq > seq).then(|| self.since(seq))
+    pub fn delta(&self, seq: u64, labels: bool) -> Option<String> {
+        (self.seq > seq).then(|| self.since(seq, labels))
     }
 
-    fn since(&self, seq: u64) -> String {
+    /// One member as JSON, such as `alarms`.
+    pub fn member(&self, name: &str) -> Option<&str> {
+        let member = self.members.iter().find(|member| member.name == name);
+        member.map(|member| member.json.get())
+    }
+
+    fn since(&self, seq: u64, labels: bool) -> String {
         let mut text = format!("{{\"seq\":{},\"at\":\"{:.3}\"", self.seq, self.at);
         for member in self.members.iter().filter(|member| member.changed > seq) {
             text.extend([",\"", member.name, "\":", member.json.get()]);
@@ -105,7 +114,8 @@ impl View {
         let fresh = || self.readings.iter().filter(|(since, _)| *since > seq);
         if seq == 0 || fresh().next().is_some() {
             text.push_str(",\"readings\":[");
-            for (index, (_, reading)) in fresh().enumerate() {
+            for (index, (_, [whole, masked])) in fresh().enumerate() {
+                let reading = if labels { whole } else { masked };
                 text.extend([if index > 0 { "," } else { "" }, reading.get()]);
             }
             text.push(']');
@@ -129,16 +139,21 @@ mod tests {
 
     #[test]
     fn a_delta_has_only_what_changed() {
-        let first = View::default().next(members("1", "2"), vec![raw("\"a\"")]);
-        let second = first.next(members("1", "3"), vec![raw("\"b\""), raw("\"c\"")]);
+        let reading = |text: &str| (raw(text), raw("\"-\""));
+        let first = View::default().next(members("1", "2"), vec![reading("\"a\"")]);
+        let fresh = vec![reading("\"b\""), reading("\"c\"")];
+        let second = first.next(members("1", "3"), fresh);
         let head = |seq| format!("{{\"seq\":{seq},\"at\":\"1970-01-01T00:00:00.000Z\"");
         assert_eq!(
-            first.snapshot(),
+            first.snapshot(true),
             head(1) + ",\"rates\":1,\"chutes\":2,\"readings\":[\"a\"]}"
         );
         let delta = head(2) + ",\"chutes\":3,\"readings\":[\"c\",\"b\"]}";
-        assert_eq!(second.delta(1), Some(delta));
-        assert_eq!(second.delta(2), None);
+        assert_eq!(second.delta(1, true), Some(delta));
+        assert_eq!(second.delta(2, true), None);
+        let masked = head(2) + ",\"chutes\":3,\"readings\":[\"-\",\"-\"]}";
+        assert_eq!(second.delta(1, false), Some(masked));
+        assert_eq!(second.member("chutes"), Some("3"));
     }
 
     #[test]

@@ -7,7 +7,9 @@ use sortline_core::topology::ChuteKind;
 use sortline_core::{
     CameraId, ChuteId, ChuteState, Code, Destination, NoRead, ParcelId, ParcelView, SortPlan, Step,
 };
+use sortline_read::health::HealthReport;
 
+use super::bags::Hanging;
 use super::counts::Counts;
 
 #[derive(Debug, Serialize)]
@@ -53,6 +55,32 @@ pub(super) struct Chute<'a> {
     pub(super) count: u64,
     pub(super) serves: String,
     pub(super) last: Option<String>,
+    pub(super) bag: HangingBag<'a>,
+    pub(super) taken: Option<TakenBag<'a>>,
+    pub(super) off: Option<Off<'a>>,
+}
+
+/// The bag that hangs at a chute.
+#[derive(Debug, Serialize)]
+pub(super) struct HangingBag<'a> {
+    pub(super) state: Hanging,
+    /// From when it is closed.
+    pub(super) sscc: Option<&'a str>,
+}
+
+/// The bag before it.
+#[derive(Debug, Serialize)]
+pub(super) struct TakenBag<'a> {
+    pub(super) at: String,
+    pub(super) parcels: u32,
+    pub(super) sscc: Option<&'a str>,
+}
+
+/// Since when and why a person switched it off.
+#[derive(Debug, Serialize)]
+pub(super) struct Off<'a> {
+    pub(super) since: String,
+    pub(super) reason: &'a str,
 }
 
 #[derive(Debug, Serialize)]
@@ -62,6 +90,14 @@ pub(super) struct Camera<'a> {
     pub(super) healthy: bool,
     pub(super) frames: u64,
     pub(super) read_ms_p50: Option<f64>,
+    pub(super) health: Option<&'a HealthReport>,
+}
+
+/// Parcels that wait for a coder.
+#[derive(Debug, Serialize)]
+pub(super) struct Coding<'a> {
+    pub(super) limits: &'a super::coding::Limits,
+    pub(super) waiting: Vec<super::coding::Wire>,
 }
 
 #[derive(Debug, Serialize)]
@@ -95,6 +131,22 @@ impl<'a> Reading<'a> {
             destination: reading.destination.as_ref().map(short),
             no_read: reading.no_read,
             elapsed_ms: elapsed_us.map(milliseconds),
+        }
+    }
+
+    /// The same for those who may not see labels: no picture, no code, no postcode.
+    pub(super) fn masked(&self) -> Reading<'static> {
+        let country = |text: &String| text.split(' ').next().unwrap_or_default().to_owned();
+        Reading {
+            id: self.id,
+            parcel: self.parcel,
+            camera: self.camera,
+            at: self.at.clone(),
+            image: None,
+            codes: &[],
+            destination: self.destination.as_ref().map(country),
+            no_read: self.no_read,
+            elapsed_ms: self.elapsed_ms,
         }
     }
 }

@@ -12,11 +12,12 @@ use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 
-use super::commands::{Gate, Refused, Verdict};
+use super::commands::{Gate, Refused, Verdict, Wanted};
 use super::{Counters, Publication, Topics};
 use crate::clock;
 use crate::engine::Commanded;
 use crate::journal::Origin;
+use crate::routing::Routing;
 use crate::service::stopped;
 
 /// Messages handed to the client library at once.
@@ -50,6 +51,8 @@ pub struct Settings {
     pub factsheet: String,
     /// Rules for commands.
     pub gate: Gate,
+    /// Who hears of conditions of the transport network.
+    pub routing: Routing,
 }
 
 /// What comes from the connection.
@@ -63,6 +66,7 @@ struct Uplink {
     topics: Topics,
     factsheet: String,
     gate: Gate,
+    routing: Routing,
     commands: mpsc::Sender<Commanded>,
     waiting: VecDeque<Publication>,
     limit: usize,
@@ -86,6 +90,7 @@ pub async fn run(
         topics: settings.topics,
         factsheet: settings.factsheet,
         gate: settings.gate,
+        routing: settings.routing,
         commands,
         waiting: VecDeque::new(),
         limit: settings.outbox,
@@ -225,16 +230,7 @@ impl Uplink {
         let Verdict { id, result } =
             self.gate
                 .judge(clock::wall(), name, &publish.payload, publish.retain);
-        let result = result.and_then(|command| {
-            let id = id.clone().unwrap_or_default();
-            let commanded = Commanded {
-                command,
-                origin: Origin { id, via: "mqtt" },
-            };
-            self.commands
-                .try_send(commanded)
-                .map_err(|_full| Refused::Busy)
-        });
+        let result = result.and_then(|wanted| self.carry_out(wanted, id.as_deref()));
         match result {
             Ok(()) => self.counters.commands_accepted += 1,
             Err(_) => self.counters.commands_refused += 1,
@@ -255,6 +251,30 @@ impl Uplink {
             retain: false,
             outcome: false,
         });
+    }
+
+    fn carry_out(&self, wanted: Wanted, id: Option<&str>) -> Result<(), Refused> {
+        let invalid = |why: String| {
+            tracing::warn!(why, "a condition was refused");
+            Refused::Invalid
+        };
+        match wanted {
+            Wanted::Line(command) => {
+                let id = id.unwrap_or_default().to_owned();
+                let commanded = Commanded {
+                    event: sortline_core::Event::Operator { command },
+                    origin: Origin { id, via: "mqtt" },
+                };
+                let sent = self.commands.try_send(commanded);
+                sent.map_err(|_full| Refused::Busy)
+            }
+            Wanted::Condition(told) => self.routing.tell_one(*told).map_err(invalid),
+            Wanted::EndCondition(id) => match self.routing.take_back(&id) {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(Refused::Invalid),
+                Err(why) => Err(invalid(why)),
+            },
+        }
     }
 
     /// Keeps a message until it can be handed over; when there are too many, the oldest that

@@ -1,14 +1,18 @@
 //! Rules for commands that come over MQTT.
 //!
 //! A command is `{"id": …, "deadline": …, …}` on the topic `cmd/{name}`; the remaining members are
-//! those of [`OperatorCommand`]. Retained, expired, far too early, repeated, malformed and too
+//! those of [`OperatorCommand`]; or, on `cmd/condition`, a live condition of the transport network,
+//! and on `cmd/end_condition` the `condition_id` of one that is over. Retained, expired, far too early, repeated, malformed and too
 //! frequent ones are refused, each with a reason.
 
 use std::collections::{BTreeSet, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use serde_json::{Map, Value};
 use sortline_core::OperatorCommand;
+
+use crate::conditions::Told;
 
 /// Longest payload read, bytes.
 const PAYLOAD_MAX: usize = 4_096;
@@ -18,6 +22,17 @@ const SEEN_MAX: usize = 4_096;
 
 /// Commands accepted in one second.
 const PER_SECOND_MAX: u32 = 20;
+
+/// Names of the commands that there are.
+pub const NAMES: [&str; 7] = [
+    "reset",
+    "close_bag",
+    "empty_chute",
+    "enable_chute",
+    "key",
+    "condition",
+    "end_condition",
+];
 
 /// Why a command is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -37,6 +52,19 @@ pub enum Refused {
     TooMany,
     /// The line takes no commands at the moment.
     Busy,
+    /// What it names is not there, or its values are not allowed.
+    Invalid,
+}
+
+/// What a command wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Something of the line.
+    Line(OperatorCommand),
+    /// A condition of the transport network holds.
+    Condition(Box<Told>),
+    /// A condition is over.
+    EndCondition(String),
 }
 
 /// What became of a command.
@@ -45,7 +73,7 @@ pub struct Verdict {
     /// Its id, where one could be read.
     pub id: Option<String>,
     /// The command, or why not.
-    pub result: Result<OperatorCommand, Refused>,
+    pub result: Result<Wanted, Refused>,
 }
 
 /// Remembers what was accepted.
@@ -82,11 +110,11 @@ impl Gate {
         Verdict { id, result }
     }
 
-    fn admit(&mut self, now: Timestamp, parsed: Parsed) -> Result<OperatorCommand, Refused> {
+    fn admit(&mut self, now: Timestamp, parsed: Parsed) -> Result<Wanted, Refused> {
         let Parsed {
             id,
             deadline,
-            command,
+            wanted,
         } = parsed;
         if deadline < now {
             return Err(Refused::Expired);
@@ -108,7 +136,7 @@ impl Gate {
         }
         self.second = (second, before.saturating_add(1));
         self.remember(id);
-        Ok(command)
+        Ok(wanted)
     }
 
     fn remember(&mut self, id: String) {
@@ -126,7 +154,7 @@ impl Gate {
 struct Parsed {
     id: String,
     deadline: Timestamp,
-    command: OperatorCommand,
+    wanted: Wanted,
 }
 
 fn parse(name: &str, payload: &[u8]) -> Result<Parsed, Refused> {
@@ -134,12 +162,12 @@ fn parse(name: &str, payload: &[u8]) -> Result<Parsed, Refused> {
         return Err(Refused::Malformed);
     }
     let malformed = |_error| Refused::Malformed;
-    let json: serde_json::Value = serde_json::from_slice(payload).map_err(malformed)?;
-    let serde_json::Value::Object(mut members) = json else {
+    let json: Value = serde_json::from_slice(payload).map_err(malformed)?;
+    let Value::Object(mut members) = json else {
         return Err(Refused::Malformed);
     };
     let mut text = |key| match members.remove(key) {
-        Some(serde_json::Value::String(text)) => Ok(text),
+        Some(Value::String(text)) => Ok(text),
         _ => Err(Refused::Malformed),
     };
     let (id, deadline) = (text("id")?, text("deadline")?);
@@ -147,12 +175,32 @@ fn parse(name: &str, payload: &[u8]) -> Result<Parsed, Refused> {
     if !is_id(&id) || members.contains_key("command") {
         return Err(Refused::Malformed);
     }
-    members.insert("command".to_owned(), name.into());
-    let command = serde_json::from_value(members.into()).map_err(malformed)?;
     Ok(Parsed {
         id,
         deadline,
-        command,
+        wanted: wanted(name, members)?,
+    })
+}
+
+fn wanted(name: &str, mut members: Map<String, Value>) -> Result<Wanted, Refused> {
+    let only = |members: &mut Map<String, Value>, key: &str| {
+        let value = members.remove(key).filter(|_| members.is_empty());
+        value.ok_or(Refused::Malformed)
+    };
+    let malformed = |_error| Refused::Malformed;
+    Ok(match name {
+        "condition" => {
+            let told = serde_json::from_value(only(&mut members, "condition")?);
+            Wanted::Condition(told.map_err(malformed)?)
+        }
+        "end_condition" => {
+            let id = serde_json::from_value(only(&mut members, "condition_id")?);
+            Wanted::EndCondition(id.map_err(malformed)?)
+        }
+        _ => {
+            members.insert("command".to_owned(), name.into());
+            Wanted::Line(serde_json::from_value(members.into()).map_err(malformed)?)
+        }
     })
 }
 
@@ -170,7 +218,7 @@ mod tests {
         "2026-11-23T12:00:00Z".parse().unwrap()
     }
 
-    fn judge(gate: &mut Gate, name: &str, payload: &str) -> Result<OperatorCommand, Refused> {
+    fn judge(gate: &mut Gate, name: &str, payload: &str) -> Result<Wanted, Refused> {
         gate.judge(now(), name, payload.as_bytes(), false).result
     }
 
@@ -184,9 +232,38 @@ mod tests {
         let payload = reset("a-1", "2026-11-23T12:00:30Z");
         assert_eq!(
             judge(&mut gate, "reset", &payload),
-            Ok(OperatorCommand::Reset)
+            Ok(Wanted::Line(OperatorCommand::Reset))
         );
         assert_eq!(judge(&mut gate, "reset", &payload), Err(Refused::Duplicate));
+    }
+
+    #[test]
+    fn conditions_come_and_go_by_command() {
+        let mut gate = Gate::new(60, Vec::new());
+        let head = |id: &str| format!(r#"{{"id":"{id}","deadline":"2026-11-23T12:00:30Z""#);
+        let told = r#"{"id":"c1","from":"2026-11-23T12:00:00Z","to":"2026-11-24T12:00:00Z",
+            "change":{"kind":"close","place":"DE-LEJ"},"reason":"snow"}"#;
+        let payload = format!("{},\"condition\":{told}}}", head("a"));
+        let found = judge(&mut gate, "condition", &payload);
+        assert!(
+            matches!(&found, Ok(Wanted::Condition(told)) if told.reason == "snow"),
+            "{found:?}"
+        );
+        let payload = format!("{},\"condition_id\":\"c1\"}}", head("b"));
+        assert_eq!(
+            judge(&mut gate, "end_condition", &payload),
+            Ok(Wanted::EndCondition("c1".to_owned()))
+        );
+        for (name, members) in [
+            ("condition", r#","condition":{"id":"c1"}"#.to_owned()),
+            ("condition", format!(",\"condition\":{told},\"more\":1")),
+            ("condition", String::new()),
+            ("end_condition", r#","condition_id":7"#.to_owned()),
+        ] {
+            let payload = format!("{}{members}}}", head("c"));
+            let found = judge(&mut gate, name, &payload);
+            assert_eq!(found, Err(Refused::Malformed), "{name} {members}");
+        }
     }
 
     #[test]

@@ -8,11 +8,13 @@
 mod broker;
 mod client;
 pub mod commands;
+mod factsheet;
 mod outbox;
 mod topics;
 
 pub use broker::start as start_broker;
 pub use client::{Settings, run};
+pub(crate) use factsheet::factsheet;
 pub use outbox::{Outbox, Publication};
 pub use topics::Topics;
 

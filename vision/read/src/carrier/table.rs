@@ -5,7 +5,9 @@ use super::{
 };
 
 const PREFIX: &str = "prefix and length";
-const LENGTH: &str = "length only";
+/// Digits in front that only this carrier is known to use, but that any number may have.
+pub(super) const DIGITS: &str = "first digits and length";
+pub(super) const LENGTH: &str = "length only";
 const CHECKED: &str = "length and check digit";
 const BOTH: &str = "prefix, length and check digit";
 
@@ -31,8 +33,11 @@ const fn row(
 const FEDEX_12: &[u32] = &[3, 1, 7];
 const FEDEX_13: &[u32] = &[1, 7, 3];
 
-/// All formats. Sources other than the public collection: `cainiao`, `sf_express`, `yto` and
-/// `jt_express` are the forms printed on labels; they have no public check digit.
+/// All formats. Sources other than the public collection: for China the forms that the open platform
+/// of Taobao publishes for its carriers (`taobao.logistics.companies.get`, field `reg_mail_no`) and, for
+/// those that came later, the carriers' own labels; none of them has a public check digit. DHL Paket:
+/// "Paketlabel" guide of DHL, an SSCC of its company prefix. `postnl`, `inpost`: the carriers' tracking
+/// pages.
 #[rustfmt::skip]
 pub(super) const FORMATS: &[Format] = &[
     row("ups", "ups_1z", "1Z*{15}#", (98, BOTH), |n| check::alternating(tail(n, 2, 0), [1, 2])),
@@ -79,10 +84,29 @@ pub(super) const FORMATS: &[Format] = &[
         ..row("usps_impb_c", "usps", "#{22,34}", (95, BOTH), |n| impb(n, &["92", "93", "95"], 26)) },
     row("yodel", "yodel", "JD#{16}|JJD#{16}", (93, PREFIX), any),
     row("yunexpress", "yunexpress", "YT#{16}", (93, PREFIX), any),
+    row("dhl_paket", "dhl", "00340434#{12}", (97, BOTH), |n| check::gs1(tail(n, 2, 0))),
+    row("postnl_3s", "postnl", "3S*{11,13}", (85, PREFIX), any),
+    row("inpost_24", "inpost", "#{24}", (35, LENGTH), any),
     row("cainiao", "cainiao", "LP#{14}", (90, PREFIX), any),
     row("sf_express", "sf_express", "SF#{12,13}", (90, PREFIX), any),
+    row("sf_express_12", "sf_express", "#{12}", (20, LENGTH), any),
     row("yto", "yto", "YT#{13}", (90, PREFIX), any),
+    row("yto_18", "yto", "8#{17}", (25, DIGITS), any),
+    row("zto_14", "zto", "7[3456789]#{12}", (45, DIGITS), any),
+    row("zto_12", "zto", "7[0123567]#{10}|68[089]#{9}|51#{10}|358#{9}|[12]00#{9}|118#{9}|128#{9}|852#{9}",
+        (22, DIGITS), any),
+    row("sto", "sto", "STO#{10}", (93, PREFIX), any),
+    row("sto_15", "sto", "77#{13}", (45, DIGITS), any),
+    row("sto_12", "sto", "[456789]68#{9}|[58]88#{9}|11#{10}|22#{10}|4#{11}", (21, DIGITS), any),
+    row("yunda_15", "yunda", "31#{13}|43#{13}|46#{13}", (40, DIGITS), any),
+    row("yunda_13", "yunda", "1#{12}|31#{11}|39#{11}|5[058]#{11}|66#{11}|77#{11}|8[08]#{11}", (25, DIGITS), any),
+    row("jd_logistics", "jd", "JD@{0,2}#{11,13}|JD@{0,2}#{11,13}-#{1,2}-#{1,2}-", (88, PREFIX), any),
+    row("ems_cn", "ems_cn", "1[01]#{11}|5[01]#{11}|9[5789]#{11}", (30, DIGITS), any),
     row("jt_express", "jt_express", "JT#{13}", (90, PREFIX), any),
+    row("best_express", "best", "[ABCDEH][DX0123456789][A0123456789]#{10}", (30, PREFIX), any),
+    row("deppon", "deppon", "DPK#{12}", (95, PREFIX), any),
+    row("fourpx", "fourpx", "4PX#{13}CN", (97, PREFIX), any),
+    row("yanwen", "yanwen", "U@#{9}YP", (95, PREFIX), any),
 ];
 
 /// The ZIP in the digits 16 to 20 of the `fedex_34` number of 34 digits.

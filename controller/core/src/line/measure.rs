@@ -1,0 +1,64 @@
+//! Lengths: a parcel is as long at every photo-eye, or it is not the parcel.
+
+use super::Line;
+use crate::topology::TrackerRule;
+use crate::{ParcelId, RejectCause};
+
+/// A length measured again may differ by this part of itself, beside the edges' own error:
+/// a parcel may turn a little on the belt.
+const LENGTH_SHARE: i32 = 8;
+
+impl Line {
+    /// A parcel's length was measured at a photo-eye behind induction, or is known at last.
+    pub(super) fn measured(&mut self, id: ParcelId, length: i32) {
+        let most = self.geometry().length_max;
+        let edges = self.geometry().chatter.saturating_mul(2);
+        let rule = self.geometry().rule;
+        let Some(index) = self.find(id) else { return };
+        let Some(parcel) = self.belt.get_mut(index) else {
+            return;
+        };
+        let unproven = parcel.unproven.is_some();
+        match parcel.length {
+            None => {
+                parcel.length = Some(length);
+                if length > most {
+                    parcel.doubt(RejectCause::TooLong);
+                }
+            }
+            Some(_) if rule != TrackerRule::Joint => return,
+            Some(known) => {
+                let allowed = (known / LENGTH_SHARE).saturating_add(edges);
+                if length.saturating_sub(known).saturating_abs() <= allowed {
+                    // A photo-eye that bounces makes it shorter, never longer.
+                    parcel.length = Some(known.max(length));
+                    if unproven {
+                        self.prove(index);
+                    }
+                    return;
+                }
+                // The neighbor may be in the measurement, so the longer one keeps strokes away.
+                parcel.length = Some(known.max(length));
+                parcel.doubt(RejectCause::Uncertain);
+            }
+        }
+        self.withdraw(index, RejectCause::Uncertain);
+        self.decide(index);
+        self.wake();
+    }
+
+    /// A photo-eye has seen a parcel in its order, where it had to come and as long as it is.
+    fn prove(&mut self, index: usize) {
+        let Some(parcel) = self.belt.get(index) else {
+            return;
+        };
+        if self.contested(parcel.id) {
+            return;
+        }
+        if let Some(parcel) = self.belt.get_mut(index) {
+            parcel.unproven = None;
+        }
+        self.decide(index);
+        self.wake();
+    }
+}

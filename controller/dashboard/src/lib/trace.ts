@@ -1,0 +1,64 @@
+/** A parcel's life as the service tells it, and the question "why is it there" answered from it. */
+import type { Code } from "./types";
+
+export interface Ended {
+  parcel: number;
+  at: string;
+  outcome: "sorted" | "rejected" | "missort" | "lost";
+  chute?: number;
+  cause?: unknown;
+  decided?: number;
+  seen?: number;
+  last?: number;
+}
+
+export interface Step {
+  at: string;
+  step: string;
+  ticks?: number;
+  [member: string]: unknown;
+}
+
+export interface Life {
+  id: number;
+  outcome: Ended | null;
+  steps: Step[];
+}
+
+export interface ReadingStep {
+  codes: Code[];
+  destination: { country: string; postcode: string | null; source: string; confidence: number } | null;
+  no_read: string | null;
+}
+
+/** The steps that together say why a parcel is where it is. */
+export interface Why {
+  read: Step | null;
+  resolved: Step | null;
+  decided: Step | null;
+  aborted: Step | null;
+  ended: Ended | null;
+}
+
+/** The last word of each kind counts: a decision may have changed on the way. */
+export function whyOf(life: Life): Why {
+  const last = (kind: string, fits: (step: Step) => boolean = () => true): Step | null =>
+    life.steps.filter((step) => step.step === kind && fits(step)).at(-1) ?? null;
+  const usable = (step: Step): boolean => {
+    const reading = step["reading"] as ReadingStep | undefined;
+    return reading?.no_read === null && step["late"] !== true;
+  };
+  return {
+    read: last("read", usable) ?? last("read"),
+    resolved: last("resolved"),
+    decided: last("decided"),
+    aborted: last("aborted"),
+    ended: life.outcome,
+  };
+}
+
+/** Seconds since the first step. */
+export function sinceStart(life: Life, step: Step): number {
+  const first = life.steps[0];
+  return first ? (Date.parse(step.at) - Date.parse(first.at)) / 1000 : 0;
+}

@@ -1,0 +1,224 @@
+//! How late a vehicle or customs are: distributions over bins of 15 minutes.
+
+use crate::generator::real;
+
+/// Width of a bin in minutes.
+pub(crate) const BIN: i32 = 15;
+/// Probability that may be cut off at the far end of a distribution.
+pub(crate) const TAIL: f64 = 1e-4;
+/// Most bins of one leg's delay: three weeks.
+const BINS_MAX: usize = 2_016;
+/// Half a bin.
+pub(crate) const HALF: f64 = 7.5;
+/// Ninth decile of the standard normal distribution.
+const Z90: f64 = 1.281_551_565_5;
+
+/// Probabilities of being 0, 1, 2, … bins late.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Delay(pub(crate) Vec<f64>);
+
+impl Delay {
+    /// Always on time.
+    pub(crate) fn none() -> Self {
+        Self(vec![1.0])
+    }
+
+    /// Lognormal with this median and ninth decile in minutes, in bins around multiples of
+    /// [`BIN`]. A median of 0 is always on time.
+    pub(crate) fn lognormal(p50: u32, p90: u32) -> Self {
+        if p50 == 0 {
+            return Self::none();
+        }
+        let location = f64::from(p50).ln();
+        let spread = (f64::from(p90.max(p50)).ln() - location) / Z90;
+        Self::from_cdf(|minutes| normal_cdf(minutes.ln() - location, spread))
+    }
+
+    /// In bins around multiples of [`BIN`], from the probability of at most so many minutes.
+    fn from_cdf(up_to: impl Fn(f64) -> f64) -> Self {
+        let mut bins = Vec::new();
+        let mut before = 0.0;
+        let mut edge = HALF;
+        while bins.len() < BINS_MAX && before < 1.0 - TAIL {
+            let now = up_to(edge).clamp(before, 1.0);
+            bins.push(now - before);
+            before = now;
+            edge += f64::from(BIN);
+        }
+        if let Some(last) = bins.last_mut() {
+            *last += 1.0 - before;
+        }
+        Self(bins)
+    }
+
+    /// Through these shares and minutes, both rising; beyond the last the tail goes on as steeply as
+    /// between the last two, but not for ever.
+    pub(crate) fn of_quantiles(points: &[(f64, f64)]) -> Self {
+        let (last, before) = (points.last(), points.iter().rev().nth(1));
+        let (Some((share, minutes)), Some((share_before, minutes_before))) = (last, before) else {
+            return Self::none();
+        };
+        let steep = (minutes - minutes_before) / (share - share_before).max(1e-6);
+        let end = (1.0, minutes + (steep * (1.0 - share)).max(f64::from(BIN)));
+        let all: Vec<(f64, f64)> = core::iter::once((0.0, 0.0))
+            .chain(points.iter().copied())
+            .chain([end])
+            .collect();
+        Self::from_cdf(|at| {
+            let index = all.partition_point(|(_, minutes)| *minutes <= at);
+            let Some((to_share, to)) = all.get(index) else {
+                return 1.0;
+            };
+            let from = index.checked_sub(1).and_then(|before| all.get(before));
+            let (from_share, from) = from.copied().unwrap_or((0.0, 0.0));
+            from_share + (to_share - from_share) * (at - from) / (to - from).max(1e-9)
+        })
+    }
+
+    /// The same with every delay so many times as long.
+    pub(crate) fn scaled(&self, factor: f64) -> Self {
+        if self.0.len() == 1 || (factor - 1.0).abs() < 1e-9 {
+            return self.clone();
+        }
+        Self::from_cdf(|minutes| self.up_to(minutes / factor))
+    }
+
+    /// Probability of at most so many minutes. Within a bin the density rises or falls as between
+    /// the bins beside it, as far as it can.
+    pub(crate) fn up_to(&self, minutes: f64) -> f64 {
+        let width = f64::from(BIN);
+        let density = |bin: Option<usize>| {
+            let bin = bin?;
+            let mass = self.0.get(bin)?;
+            Some(mass / if bin == 0 { HALF } else { width })
+        };
+        let mut sum = 0.0;
+        let mut from = 0.0;
+        for (bin, mass) in self.0.iter().enumerate() {
+            let to = from + if bin == 0 { HALF } else { width };
+            if minutes >= to {
+                sum += mass;
+                from = to;
+                continue;
+            }
+            let (at, wide) = ((minutes - from).max(0.0), to - from);
+            let own = mass / wide;
+            let before = density(bin.checked_sub(1)).unwrap_or(own);
+            let after = density(Some(bin + 1)).unwrap_or(0.0);
+            let most = 2.0 * own / wide;
+            let slope = ((after - before) / (2.0 * width)).clamp(-most, most);
+            return sum + own * at + slope * (at * at - at * wide) / 2.0;
+        }
+        sum
+    }
+
+    /// Mean of the logarithms of one minute more than the delays.
+    pub(crate) fn mean_log(&self) -> f64 {
+        let bins = self.0.iter().enumerate();
+        let logs = bins.map(|(bin, mass)| {
+            let middle = if bin == 0 {
+                HALF / 2.0
+            } else {
+                real(bin) * f64::from(BIN)
+            };
+            mass * middle.ln_1p()
+        });
+        logs.sum()
+    }
+
+    /// Minutes that this share of all is at most late.
+    pub(crate) fn quantile(&self, share: f64) -> f64 {
+        if self.0.len() == 1 {
+            return 0.0;
+        }
+        let mut sum = 0.0;
+        let mut from = 0.0;
+        let mut to = HALF;
+        for mass in &self.0 {
+            if sum + mass >= share && *mass > 0.0 {
+                return from + (to - from) * (share - sum) / mass;
+            }
+            sum += mass;
+            from = to;
+            to += f64::from(BIN);
+        }
+        from
+    }
+
+    /// This distribution, mixed with observed minutes of delay as if it were `weight` of them.
+    pub(crate) fn with(&self, late: &[f64], weight: usize) -> Self {
+        let all = real(late.len() + weight).max(1.0);
+        let mut bins: Vec<f64> = self
+            .0
+            .iter()
+            .map(|mass| mass * real(weight) / all)
+            .collect();
+        for minutes in late {
+            let bin = bin_of(*minutes);
+            if bins.len() <= bin {
+                bins.resize(bin + 1, 0.0);
+            }
+            if let Some(cell) = bins.get_mut(bin) {
+                *cell += 1.0 / all;
+            }
+        }
+        Self(bins)
+    }
+}
+
+/// The bin of a delay.
+fn bin_of(minutes: f64) -> usize {
+    let edges = 0..BINS_MAX - 1;
+    // Binary search: there is no conversion without a cast.
+    let (mut low, mut high) = (edges.start, edges.end);
+    while low < high {
+        let middle = low.midpoint(high);
+        if real(middle) * f64::from(BIN) + HALF <= minutes {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
+}
+
+/// Probability that a normal variable with this standard deviation is at most `value`.
+fn normal_cdf(value: f64, spread: f64) -> f64 {
+    if spread < 1e-9 {
+        return if value >= 0.0 { 1.0 } else { 0.0 };
+    }
+    0.5 * (1.0 + erf(value / spread / core::f64::consts::SQRT_2))
+}
+
+/// Error function: Abramowitz and Stegun, formula 7.1.26, absolute error below 1.5e-7.
+fn erf(value: f64) -> f64 {
+    let step = 1.0 / (1.0 + 0.327_591_1 * value.abs());
+    let polynomial = [
+        1.061_405_429,
+        -1.453_152_027,
+        1.421_413_741,
+        -0.284_496_736,
+        0.254_829_592,
+    ];
+    let sum = polynomial
+        .iter()
+        .fold(0.0, |sum, factor| (sum + factor) * step);
+    (1.0 - sum * (-value * value).exp()).copysign(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn error_function() {
+        for (value, expected) in [
+            (0.0, 0.0),
+            (0.5, 0.520_499_88),
+            (1.0, 0.842_700_79),
+            (-1.0, -0.842_700_79),
+        ] {
+            assert!((erf(value) - expected).abs() < 2e-7, "{value}");
+        }
+    }
+}

@@ -1,0 +1,449 @@
+//! The parts of the measurement.
+
+use std::sync::Arc;
+
+use sortline_route::generator::Draw;
+use sortline_route::sortplan::{Chute, Demand, Task, Weights, optimise};
+use sortline_route::{
+    Bounds, Change, Condition, DAY_MIN, Goal, Kind, Level, Limits, Minute, Mode, Node, Plan,
+    Planner, Point, Query, Reach, Table,
+};
+use tokio::sync::watch;
+
+use super::graphs::{Static, TimeExpanded};
+use super::raptor::Raptor;
+use super::{
+    Bench, Disruption, Ignoring, OneToAll, Pareto, PointToPoint, Question, Risk, SortPlan, Times,
+    number, part,
+};
+
+/// Routes of a Pareto set end within this time after the earliest.
+const WITHIN_MIN: i32 = 2 * DAY_MIN;
+/// Tolerance of Pareto sets, in thousandths.
+const TOLERANCE: i64 = 40;
+/// Samples drawn for a probability.
+const SAMPLES: usize = 100_000;
+
+impl Bench<'_> {
+    pub(super) fn point_to_point(&mut self) -> PointToPoint {
+        (self.say)("lower bounds");
+        let mut bounds = Vec::new();
+        for to in self.questions.iter().map(|question| question.to) {
+            if !self.bounds.contains_key(&to) {
+                let (made, time) = self.timed(|| Bounds::new(&self.network, to));
+                self.bounds.insert(to, made);
+                bounds.push(time);
+            }
+        }
+        (self.say)("point to point");
+        // The first round only warms the caches.
+        let (_, _) = self.arrivals();
+        let (answers, times) = self.arrivals();
+        self.answers = answers;
+        let (expanded, wrong_expanded) = self.expanded();
+        let (raptor, wrong_raptor) = self.raptor();
+        let both = |peer: &Times| {
+            let ours = times.get(..peer.queries).unwrap_or_default();
+            peer.mean_us / (ours.iter().sum::<f64>() / number(ours.len().max(1)))
+        };
+        let sortline = Times::of(times.clone());
+        PointToPoint {
+            per_second: 1e6 / sortline.mean_us,
+            sortline,
+            bounds: Times::of(bounds),
+            times_petgraph: both(&expanded),
+            times_vulture: both(&raptor),
+            compared: expanded.queries + raptor.queries,
+            mismatches: wrong_expanded + wrong_raptor,
+            petgraph_time_expanded: expanded,
+            vulture: raptor,
+        }
+    }
+
+    fn nodes(&self) -> usize {
+        self.network.nodes().count()
+    }
+
+    fn asked(&self, limit: usize) -> impl Iterator<Item = (&Question, &Option<Minute>)> {
+        self.questions.iter().zip(&self.answers).take(limit)
+    }
+
+    fn expanded(&self) -> (Times, usize) {
+        (self.say)("petgraph, time-expanded");
+        let graph = TimeExpanded::new(self.nodes(), &self.departures, Self::week());
+        let (mut times, mut wrong) = (Vec::new(), 0);
+        for (question, ours) in self.asked(self.plan.expanded) {
+            let query = || graph.arrival(question.from, question.ready, question.to);
+            let (theirs, time) = self.timed(query);
+            times.push(time);
+            wrong += usize::from(theirs != *ours);
+        }
+        (Times::of(times), wrong)
+    }
+
+    fn raptor(&self) -> (Times, usize) {
+        (self.say)("vulture");
+        let raptor = Raptor::new(self.nodes(), &self.departures, Self::week(), false);
+        let mut cache = raptor.cache();
+        let (mut times, mut wrong) = (Vec::new(), 0);
+        for (question, ours) in self.asked(self.plan.raptor) {
+            let Question { from, ready, to } = *question;
+            let (theirs, time) = self.timed(|| raptor.arrival(from, ready, to, &mut cache));
+            times.push(time);
+            wrong += usize::from(theirs != *ours);
+        }
+        (Times::of(times), wrong)
+    }
+
+    pub(super) fn one_to_all(&self) -> OneToAll {
+        (self.say)("one to all");
+        let origins = || self.questions.iter().take(200);
+        let mut reach = Reach::new(&self.network);
+        let ours = origins().map(|question| {
+            let query = || reach.spread(&self.network, question.from, question.ready);
+            self.timed(query).1
+        });
+        let sortline = Times::of(ours.collect());
+        let graph = Static::new(self.nodes(), &self.departures, Self::week());
+        let theirs = origins().map(|question| self.timed(|| graph.to_all(question.from)).1);
+        let petgraph_static = Times::of(theirs.collect());
+        (self.say)("the table of one site");
+        let (table_s, look_up_ns) = self.table();
+        OneToAll {
+            of_petgraph: sortline.mean_us / petgraph_static.mean_us,
+            sortline,
+            petgraph_static,
+            table_s,
+            look_up_ns,
+        }
+    }
+
+    /// Seconds for a full table, and nanoseconds for one look-up of it by postcode.
+    fn table(&self) -> (f64, f64) {
+        const LOOKS: usize = 200_000;
+        let Some(question) = self.questions.first() else {
+            return (0.0, 0.0);
+        };
+        let make = || Table::from_site(&self.network, question.from, question.ready);
+        let (table, time) = self.timed(make);
+        let (_sender, newest) = watch::channel(Some(Arc::new(table)));
+        let addresses: Vec<(String, String)> = self
+            .network
+            .nodes()
+            .filter(|(_, info)| info.kind.is_none())
+            .zip(10_000..)
+            .map(|((_, info), code)| (info.country.clone(), format!("{code}")))
+            .collect();
+        let mut found = 0usize;
+        let looks = || {
+            for (country, postcode) in addresses.iter().cycle().take(LOOKS) {
+                let table = newest.borrow();
+                let entry = table.as_ref();
+                let entry = entry.and_then(|all| all.lookup(country, postcode, Level::Standard));
+                found += usize::from(entry.is_some());
+            }
+        };
+        let ((), all) = self.timed(looks);
+        (self.say)(&format!("{found} of {LOOKS} look-ups found a route"));
+        (time / 1e6, all * 1_000.0 / number(LOOKS))
+    }
+
+    fn query(question: &Question) -> Query {
+        Query {
+            from: question.from,
+            to: question.to,
+            ready: question.ready,
+            weight_g: 500,
+            level: Level::Standard,
+            promise: None,
+            options: 1,
+        }
+    }
+
+    fn points(&self, question: &Question, tolerance_permille: i64) -> (Vec<Point>, f64) {
+        let limits = Limits {
+            within_min: WITHIN_MIN,
+            tolerance_permille,
+            co2: true,
+        };
+        let query = Self::query(question);
+        let goal = Goal::new(&self.network, query.to, query.weight_g);
+        let mut reach = Reach::new(&self.network);
+        // Lower bounds are kept by destination, as for point to point.
+        self.timed(|| self.network.points_to(&query, limits, &goal, &mut reach))
+    }
+
+    pub(super) fn pareto(&self) -> Pareto {
+        (self.say)("Pareto sets");
+        let questions = || self.questions.iter().take(self.plan.pareto);
+        let (sets, times): (Vec<Vec<Point>>, Vec<f64>) = questions()
+            .map(|question| self.points(question, TOLERANCE))
+            .unzip();
+        (self.say)("exact Pareto sets");
+        let few = self.plan.pareto.div_ceil(5);
+        let (mut exact, mut covered, mut all) = (Vec::new(), 0, 0);
+        for (question, set) in questions().zip(&sets).take(few) {
+            let (points, time) = self.points(question, 0);
+            exact.push(time);
+            all += points.len();
+            covered += points
+                .iter()
+                .filter(|point| near(point, set, question.ready))
+                .count();
+        }
+        let vulture = self.priced(few.div_ceil(2));
+        let sortline = Times::of(times);
+        Pareto {
+            tolerance_permille: TOLERANCE,
+            points: number(sets.iter().map(Vec::len).sum()) / number(sets.len().max(1)),
+            exact: Times::of(exact),
+            exact_points: number(all) / number(few.max(1)),
+            covered: number(covered) / number(all.max(1)),
+            times_vulture: vulture.p50_us / sortline.p50_us,
+            vulture,
+            sortline,
+        }
+    }
+
+    fn priced(&self, queries: usize) -> Times {
+        (self.say)("vulture, multi-criteria");
+        let raptor = Raptor::new(self.nodes(), &self.departures, Self::week(), true);
+        let mut cache = raptor.priced_cache();
+        let mut times = Vec::new();
+        for question in self.questions.iter().take(queries) {
+            let costs = raptor.costs();
+            let Question { from, ready, to } = *question;
+            let query = || raptor.pareto(from, ready, to, (costs, &mut cache));
+            times.push(self.timed(query).1);
+        }
+        Times::of(times)
+    }
+
+    pub(super) fn ignoring(&self) -> Ignoring {
+        (self.say)("following static routes");
+        let graph = Static::new(self.nodes(), &self.departures, Self::week());
+        let mut extra = Vec::new();
+        let mut optimal = 0;
+        for (question, best) in self.asked(1_000) {
+            let followed = graph
+                .path(question.from, question.to)
+                .and_then(|path| self.network.follow(&path, question.ready));
+            let (Some(followed), Some(best)) = (followed, best) else {
+                continue;
+            };
+            let took = |at: Minute| f64::from(at.since(question.ready).max(1));
+            extra.push((took(followed) / took(*best) - 1.0) * 100.0);
+            optimal += usize::from(followed == *best);
+        }
+        extra.sort_unstable_by(f64::total_cmp);
+        let routes = extra.len();
+        Ignoring {
+            routes,
+            mean_percent: extra.iter().sum::<f64>() / number(routes.max(1)),
+            p50_percent: part(&extra, 500),
+            p90_percent: part(&extra, 900),
+            p99_percent: part(&extra, 990),
+            optimal_percent: 100.0 * number(optimal) / number(routes.max(1)),
+        }
+    }
+
+    pub(super) fn risk(&self) -> Risk {
+        (self.say)("probabilities of keeping the promise");
+        let mut draw = Draw::new(self.plan.seed.wrapping_add(2));
+        let (mut times, mut apart) = (Vec::new(), Vec::new());
+        for (question, best) in self.asked(40) {
+            let Some(best) = best else { continue };
+            let promise = best.after(i32::try_from(draw.below(24 * 60)).unwrap_or(0));
+            let query = Query {
+                promise: Some(promise),
+                ..Self::query(question)
+            };
+            let Some(route) = self.network.options(&query).into_iter().next() else {
+                continue;
+            };
+            let evaluate = || self.network.on_time(&route, question.ready, promise);
+            let (chance, time) = self.timed(evaluate);
+            times.push(time);
+            if apart.len() < 20 {
+                let kept = (0..SAMPLES)
+                    .filter_map(|_| self.network.drawn(&route, question.ready, &mut draw))
+                    .filter(|arrive| *arrive <= promise)
+                    .count();
+                apart.push((chance - number(kept) / number(SAMPLES)).abs());
+            }
+        }
+        Risk {
+            sortline: Times::of(times),
+            routes: apart.len(),
+            samples: SAMPLES,
+            worst: apart.iter().copied().fold(0.0, f64::max),
+            mean: apart.iter().sum::<f64>() / number(apart.len().max(1)),
+        }
+    }
+
+    pub(super) fn sort_plan(&self) -> SortPlan {
+        (self.say)("sort plans");
+        let mut gap = 0.0f64;
+        let mut times = Vec::new();
+        for seed in 0..20 {
+            let task = task(self.plan.seed.wrapping_add(seed));
+            let (made, time) = self.timed(|| optimise(&task));
+            times.push(time);
+            gap = gap.max(made.map_or(1.0, |proposal| proposal.gap()));
+        }
+        SortPlan {
+            sortline: Times::of(times),
+            gap_percent: gap * 100.0,
+        }
+    }
+
+    pub(super) fn disruption(&mut self) -> anyhow::Result<Disruption> {
+        (self.say)("a hub closed for 48 hours");
+        let mut planner = Planner::new(&self.network);
+        let asked = self.questions.iter().take(10_000);
+        let plans: Vec<Plan> = asked
+            .filter_map(|one| planner.plan(&self.network, one.from, one.ready, one.to))
+            .collect();
+        let place = self.busiest(&plans);
+        self.disrupted((planner, &plans), Change::Close { place }, 2)
+    }
+
+    /// The strait that most ships pass, closed for ten days: ships go round, a week longer.
+    pub(super) fn strait(&mut self) -> anyhow::Result<Disruption> {
+        (self.say)("a strait closed for ten days");
+        let mut planner = Planner::without(&self.network, Mode::Air);
+        let ports: Vec<Node> = self
+            .network
+            .nodes()
+            .filter(|(_, info)| info.kind == Some(Kind::Port))
+            .map(|(node, _)| node)
+            .collect();
+        let mut draw = Draw::new(self.plan.seed.wrapping_add(3));
+        let mut plans = Vec::new();
+        for _ in 0..self.plan.queries.min(600) {
+            let mut pick = || ports.get(draw.below(ports.len())).copied();
+            if let (Some(from), Some(to)) = (pick(), pick()) {
+                let later = i32::try_from(draw.below(3 * 1_440)).unwrap_or(0);
+                let ready = Self::week().after(later);
+                plans.extend(planner.plan(&self.network, from, ready, to));
+            }
+        }
+        let mut counts = std::collections::BTreeMap::<&str, usize>::new();
+        for passage in plans.iter().flat_map(|plan| plan.passages(&self.network)) {
+            *counts.entry(passage).or_default() += 1;
+        }
+        let most = counts.into_iter().max_by_key(|(_, count)| *count);
+        let Some((passage, _)) = most else {
+            return Ok(Disruption::default());
+        };
+        let change = Change::Passage {
+            passage: passage.to_owned(),
+            minutes: Some(7 * DAY_MIN),
+        };
+        self.disrupted((planner, &plans), change, 10)
+    }
+
+    fn disrupted(
+        &mut self,
+        (mut planner, plans): (Planner, &[Plan]),
+        change: Change,
+        days: i32,
+    ) -> anyhow::Result<Disruption> {
+        let from = Self::week().after(2 * DAY_MIN);
+        let condition = Condition {
+            id: "closed".to_owned(),
+            from,
+            to: from.after(days * DAY_MIN),
+            change,
+            reason: "it is closed".to_owned(),
+        };
+        self.network.set_conditions(&[])?;
+        let began = (self.clock)();
+        self.network.set_conditions(&[condition])?;
+        let apply = (self.clock)().saturating_sub(began);
+        let replan = || -> Vec<(Minute, Option<Minute>, Option<Minute>)> {
+            let new = plans.iter().filter_map(|plan| {
+                let new = planner.replan(&self.network, plan)?;
+                Some((new.before, new.kept, new.plan.map(|plan| plan.arrive())))
+            });
+            new.collect()
+        };
+        let (touched, time) = self.timed(replan);
+        let (mut kept_h, mut new_h, mut both) = (0.0, 0.0, 0usize);
+        for (before, kept, new) in &touched {
+            if let (Some(kept), Some(new)) = (kept, new) {
+                kept_h += f64::from(kept.since(*before)) / 60.0;
+                new_h += f64::from(new.since(*before)) / 60.0;
+                both += 1;
+            }
+        }
+        Ok(Disruption {
+            parcels: plans.len(),
+            touched: touched.len(),
+            apply_ms: apply.as_secs_f64() * 1_000.0,
+            replanned_per_s: number(touched.len()) / (time / 1e6),
+            kept_h: kept_h / number(both.max(1)),
+            replanned_h: new_h / number(both.max(1)),
+            share: new_h / kept_h.max(1e-9),
+        })
+    }
+
+    /// The airport that most plans go through.
+    fn busiest(&self, plans: &[Plan]) -> String {
+        let airport = |node: &Node| {
+            let info = self.network.node(*node);
+            info.is_some_and(|info| info.kind == Some(Kind::Airport))
+        };
+        let mut counts = std::collections::BTreeMap::<Node, usize>::new();
+        for plan in plans {
+            for node in plan.nodes(&self.network).filter(airport) {
+                *counts.entry(node).or_default() += 1;
+            }
+        }
+        let most = counts.into_iter().max_by_key(|(_, count)| *count);
+        most.map_or_else(String::new, |(node, _)| self.network.id(node).to_owned())
+    }
+}
+
+/// Whether one of `set` is worse than `point` by at most 5 % in each criterion.
+fn near(point: &Point, set: &[Point], ready: Minute) -> bool {
+    let within = |found: i64, exact: i64| found * 100 <= exact * 105;
+    set.iter().any(|found| {
+        let took = |at: Minute| i64::from(at.since(ready));
+        within(took(found.arrive), took(point.arrive))
+            && within(found.cost.0, point.cost.0)
+            && within(found.co2_g.0, point.co2_g.0)
+    })
+}
+
+/// 300 destinations whose volumes are lognormal (3.0, 0.6), 40 chutes, 3 waves of 0.6 to 1.4.
+fn task(seed: u64) -> Task {
+    let mut draw = Draw::new(seed);
+    let demand = |index: usize, draw: &mut Draw| {
+        let mean = (3.0 + 0.6 * draw.normal()).exp();
+        let wave = |draw: &mut Draw| {
+            let wanted = mean * draw.real(0.6, 1.4);
+            (0..500u32)
+                .find(|count| f64::from(*count) >= wanted)
+                .unwrap_or(500)
+        };
+        Demand {
+            destination: format!("{index}"),
+            parcels: (0..3).map(|_| wave(draw)).collect(),
+            last_wave: draw.below(3),
+            chute: None,
+        }
+    };
+    let chute = |index: usize, draw: &mut Draw| Chute {
+        name: format!("{index}"),
+        parcels_max: 400,
+        destinations_max: 12,
+        walk_m: u32::try_from(10 + draw.below(60)).unwrap_or(10),
+    };
+    Task {
+        demands: (0..300).map(|index| demand(index, &mut draw)).collect(),
+        chutes: (0..40).map(|index| chute(index, &mut draw)).collect(),
+        weights: Weights::default(),
+        changes_max: None,
+    }
+}

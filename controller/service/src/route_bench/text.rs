@@ -1,0 +1,147 @@
+//! The report as a table for people.
+
+use super::{Disruption, Report, Times};
+
+/// The table.
+pub fn table(report: &Report) -> String {
+    let rows: String = rows(report)
+        .iter()
+        .map(|(name, times)| row(name, times))
+        .collect();
+    let head = format!(
+        "{:<44}{:>9}{:>12}{:>12}{:>12}\n",
+        "", "queries", "mean us", "p50 us", "p99 us"
+    );
+    [about(report), head, rows, figures(report), learnt(report)].concat()
+}
+
+fn about(report: &Report) -> String {
+    let about = &report.network;
+    format!(
+        "{} places, {} zones, {} services, {} legs, {} departures of legs a week; seed {}; checked \
+         and compiled in {:.1} s\n\n",
+        about.places,
+        about.zones,
+        about.services,
+        about.legs,
+        about.departures_per_week,
+        about.seed,
+        about.build_s,
+    )
+}
+
+fn rows(report: &Report) -> [(&'static str, &Times); 11] {
+    let point = &report.point_to_point;
+    let (all, pareto) = (&report.one_to_all, &report.pareto);
+    [
+        ("point to point", &point.sortline),
+        ("  lower bounds of a destination", &point.bounds),
+        (
+            "  petgraph Dijkstra, time-expanded",
+            &point.petgraph_time_expanded,
+        ),
+        ("  vulture RAPTOR", &point.vulture),
+        ("one to all", &all.sortline),
+        ("  petgraph Dijkstra, without times", &all.petgraph_static),
+        ("arrival, cost, CO2 within a tolerance", &pareto.sortline),
+        ("  the same exactly", &pareto.exact),
+        (
+            "  vulture McRAPTOR (arrival, price, trips)",
+            &pareto.vulture,
+        ),
+        ("probability of keeping the promise", &report.risk.sortline),
+        (
+            "sort plan, 300 destinations, 40 chutes",
+            &report.sort_plan.sortline,
+        ),
+    ]
+}
+
+fn learnt(report: &Report) -> String {
+    let lines = report.flights.iter().map(|flights| {
+        format!(
+            "flights, {} predicted: Brier {:.4} for more than 15 min (mean alone {:.4}), \
+             calibration error {:.4}, CRPS {:.2} min (quantiles of all {:.2}), learnt in {:.2} s\n",
+            flights.split,
+            flights.brier,
+            flights.brier_climatology,
+            flights.calibration_error,
+            flights.crps_min,
+            flights.crps_climatology_min,
+            flights.learn_s,
+        )
+    });
+    lines.collect::<Vec<String>>().concat()
+}
+
+fn row(name: &str, times: &Times) -> String {
+    format!(
+        "{name:<44}{:>9}{:>12.1}{:>12.1}{:>12.1}\n",
+        times.queries, times.mean_us, times.p50_us, times.p99_us
+    )
+}
+
+fn figures(report: &Report) -> String {
+    let Report {
+        point_to_point: point,
+        one_to_all: all,
+        pareto,
+        ignoring_the_timetable: ignoring,
+        risk,
+        sort_plan,
+        ..
+    } = report;
+    format!(
+        "\npoint to point: {:.0} queries a second, {:.0} x petgraph, {:.0} x vulture; {} of {} answers \
+         differ\n\
+         one to all: {:.2} x petgraph without times; full table of a site {:.2} s, look-up {:.0} ns\n\
+         Pareto sets: {:.1} points ({:.1} exactly), {:.2} % of exact points within 5 %, {:.0} x \
+         vulture\n\
+         ignoring the timetable: {:+.1} % mean, {:+.1} % median, {:+.1} % p90, {:+.1} % p99, {:.0} % \
+         optimal\n\
+         {}{}\
+         risk: at most {:.4} from {} samples on {} routes, {:.4} in the mean\n\
+         sort plan: at most {:.2} % above the bound\n",
+        point.per_second,
+        point.times_petgraph,
+        point.times_vulture,
+        point.mismatches,
+        point.compared,
+        all.of_petgraph,
+        all.table_s,
+        all.look_up_ns,
+        pareto.points,
+        pareto.exact_points,
+        pareto.covered * 100.0,
+        pareto.times_vulture,
+        ignoring.mean_percent,
+        ignoring.p50_percent,
+        ignoring.p90_percent,
+        ignoring.p99_percent,
+        ignoring.optimal_percent,
+        disrupted("a hub closed", &report.disruption),
+        disrupted(
+            "a strait closed, for parcels that may not fly",
+            &report.strait
+        ),
+        risk.worst,
+        risk.samples,
+        risk.routes,
+        risk.mean,
+        sort_plan.gap_percent,
+    )
+}
+
+fn disrupted(what: &str, found: &Disruption) -> String {
+    format!(
+        "{what}: {} of {} parcels touched, applied in {:.2} ms, {:.0} planned anew a second, {:.1} h \
+         later instead of {:.1} h ({:.0} %)\n",
+        found.touched,
+        found.parcels,
+        found.apply_ms,
+        found.replanned_per_s,
+        found.replanned_h,
+        found.kept_h,
+        found.share * 100.0,
+    )
+}

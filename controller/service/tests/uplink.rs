@@ -1,0 +1,207 @@
+//! The uplink against brokers and clients that are not ours.
+
+#[cfg(test)]
+mod support;
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::net::TcpListener;
+    use std::path::{Path, PathBuf};
+    use std::process::Command;
+
+    use jiff::{SignedDuration, Timestamp};
+
+    use crate::support::{PATIENCE, Process};
+
+    const BENCH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/bench");
+    const BASE: &str = "sortline/v1/bench/bench";
+
+    /// Attempts to reach a broker that is starting.
+    const ATTEMPTS: u32 = 500;
+
+    /// A bench site with a broker, in a directory of its own.
+    struct Site(PathBuf);
+
+    impl Site {
+        fn new(name: &str, mqtt: &str) -> Self {
+            let folder = format!("{name}-{}", std::process::id());
+            let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
+            std::fs::create_dir_all(&path).unwrap();
+            for file in ["line.toml", "plan.toml", "plant.toml", "site.toml"] {
+                let text = std::fs::read_to_string(Path::new(BENCH).join(file)).unwrap();
+                let text = text.replace("broker = \"off\"", mqtt);
+                std::fs::write(path.join(file), text).unwrap();
+            }
+            Self(path)
+        }
+
+        fn serve(&self) -> Process {
+            let data = self.0.join("data");
+            let paths = [self.0.to_str().unwrap(), data.to_str().unwrap()];
+            Process::sortline(&[
+                "serve",
+                "--config",
+                paths[0],
+                "--data",
+                paths[1],
+                "--http",
+                "127.0.0.1:0",
+            ])
+        }
+    }
+
+    impl Drop for Site {
+        fn drop(&mut self) {
+            std::fs::remove_dir_all(&self.0).unwrap();
+        }
+    }
+
+    /// Whether Mosquitto and its clients are installed; says so when a test is skipped.
+    fn third_parties() -> bool {
+        let there = |program: &str| Command::new(program).arg("-h").output().is_ok();
+        let all = ["mosquitto", "mosquitto_sub", "mosquitto_pub"]
+            .into_iter()
+            .all(there);
+        if !all {
+            let text = "skipped: mosquitto or mosquitto-clients is not installed";
+            writeln!(std::io::stdout(), "{text}").unwrap();
+        }
+        all
+    }
+
+    fn free_port() -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().port()
+    }
+
+    /// A Mosquitto that takes connections.
+    fn mosquitto(site: &Path, port: u16) -> Process {
+        let file = site.join("mosquitto.conf");
+        let text = format!(
+            "listener {port} 127.0.0.1\nallow_anonymous true\nlog_dest stderr\nlog_timestamp false\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        // Only its stderr is not held back in a buffer.
+        let mut command = Command::new("sh");
+        command.args(["-c", "exec mosquitto -c $0 2>&1"]).arg(file);
+        let broker = Process::start(&mut command);
+        while !broker.told("mosquitto version ").ends_with("running") {}
+        broker
+    }
+
+    /// Prints `topic payload` for everything below `topic`, from when this returns.
+    fn listen(port: u16, topic: &str) -> Process {
+        let topic = format!("{BASE}/{topic}");
+        let port = port.to_string();
+        let arguments = ["-d", "-v", "-V", "5", "-q", "1", "-p", &port, "-t", &topic];
+        for _ in 0..ATTEMPTS {
+            // Else what it prints is held back in a buffer.
+            let mut command = Command::new("stdbuf");
+            command.args(["-oL", "mosquitto_sub"]).args(arguments);
+            let listener = Process::start(&mut command);
+            // It ends at once when the broker is not there yet.
+            while let Ok(line) = listener.lines.recv_timeout(PATIENCE) {
+                if line.starts_with("Subscribed") {
+                    return listener;
+                }
+            }
+        }
+        panic!("no broker at port {port}");
+    }
+
+    fn publish(port: u16, topic: &str, payload: &str, more: &[&str]) {
+        let topic = format!("{BASE}/{topic}");
+        let port = port.to_string();
+        let mut command = Command::new("mosquitto_pub");
+        command.args([
+            "-V", "5", "-q", "1", "-p", &port, "-t", &topic, "-m", payload,
+        ]);
+        assert!(command.args(more).status().unwrap().success());
+    }
+
+    fn command(id: &str) -> String {
+        let deadline = Timestamp::now() + SignedDuration::from_secs(20);
+        format!(r#"{{"id":"{id}","deadline":"{deadline}"}}"#)
+    }
+
+    /// The answer to a command under its id.
+    fn answer(listener: &Process, id: &str) -> serde_json::Value {
+        let payload = listener.told(&format!("{BASE}/ack/{id} "));
+        serde_json::from_str(&payload).unwrap()
+    }
+
+    fn commands_are_judged(port: u16, acks: &Process, prefix: &str) {
+        let id = |n: u32| format!("{prefix}-{n}");
+        publish(port, "cmd/reset", &command(&id(1)), &[]);
+        assert_eq!(answer(acks, &id(1))["result"], "accepted");
+        publish(port, "cmd/reset", &command(&id(1)), &[]);
+        assert_eq!(answer(acks, &id(1))["reason"], "duplicate");
+        let late = format!(r#"{{"id":"{}","deadline":"2020-01-01T00:00:00Z"}}"#, id(2));
+        publish(port, "cmd/reset", &late, &[]);
+        assert_eq!(answer(acks, &id(2))["reason"], "expired");
+        publish(port, "cmd/reset", "{", &[]);
+        assert_eq!(answer(acks, "unknown")["reason"], "malformed");
+    }
+
+    #[test]
+    fn a_broker_that_is_killed_and_comes_back_is_served_again() {
+        if !third_parties() {
+            return;
+        }
+        let port = free_port();
+        let site = Site::new("mosquitto", &format!("broker = \"127.0.0.1:{port}\""));
+        let mut broker = mosquitto(&site.0, port);
+        let mut service = site.serve();
+        let connection = listen(port, "connection");
+        let online = connection.told(&format!("{BASE}/connection "));
+        assert!(online.contains("ONLINE"), "{online}");
+        let acks = listen(port, "ack/+");
+        commands_are_judged(port, &acks, "before");
+
+        broker.child.kill().unwrap();
+        broker.child.wait().unwrap();
+        let _broker = mosquitto(&site.0, port);
+        let acks = listen(port, "ack/+");
+        let connection = listen(port, "connection");
+        let online = connection.told(&format!("{BASE}/connection "));
+        assert!(online.contains("ONLINE"), "{online}");
+        commands_are_judged(port, &acks, "after");
+
+        assert_eq!(service.end(), 0);
+        let offline = connection.told(&format!("{BASE}/connection "));
+        assert!(offline.contains("OFFLINE"), "{offline}");
+    }
+
+    #[test]
+    fn a_command_that_the_broker_kept_is_refused() {
+        if !third_parties() {
+            return;
+        }
+        let port = free_port();
+        let site = Site::new("retained", &format!("broker = \"127.0.0.1:{port}\""));
+        let _broker = mosquitto(&site.0, port);
+        let acks = listen(port, "ack/+");
+        publish(port, "cmd/reset", &command("kept"), &["-r"]);
+        let _service = site.serve();
+        assert_eq!(answer(&acks, "kept")["reason"], "retained");
+    }
+
+    #[test]
+    fn the_embedded_broker_serves_other_clients() {
+        if !third_parties() {
+            return;
+        }
+        let mqtt = "broker = \"embedded\"\nlisten = \"127.0.0.1:0\"";
+        let site = Site::new("embedded", mqtt);
+        let mut service = site.serve();
+        let address = service.told("MQTT 5 broker at ");
+        let port = address.rsplit_once(':').unwrap().1.parse().unwrap();
+        let acks = listen(port, "ack/+");
+        let connection = listen(port, "connection");
+        let online = connection.told(&format!("{BASE}/connection "));
+        assert!(online.contains("ONLINE"), "{online}");
+        commands_are_judged(port, &acks, "embedded");
+        assert_eq!(service.end(), 0);
+    }
+}

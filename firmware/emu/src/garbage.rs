@@ -1,0 +1,440 @@
+//! Garbage on both transports: the board neither resets nor moves an output nor gives a wrong
+//! answer, while its controller keeps it armed and a stroke waits.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use sortline_regmap as map;
+use sortline_regmap::{AckCode, Command, CommandKind};
+use sortline_sim::plant::Rng;
+
+use crate::clock;
+use crate::image::Image;
+use crate::machine::{Machine, Pace};
+use crate::master::{Line, Master, PAUSE, UNIT, fault, is_late, rtu_frame, tcp_frame};
+
+/// Requests sent before their answers are read: on the serial line few, because a slow host tears
+/// a long burst apart.
+const BATCH_RTU: u64 = 4;
+const BATCH_TCP: u64 = 16;
+/// Longest wait for an answer on a line that was damaged.
+const PATIENCE: Duration = Duration::from_millis(300);
+/// Signs of life of the controller.
+const BEAT: Duration = Duration::from_millis(25);
+const WATCHDOG_MS: u16 = 90;
+/// A host that stalls lets the watchdog trip, as it must.
+const TRIPS_MAX: u32 = 200;
+/// Of so many frames one may be torn apart by a slow host.
+const LOST_ONE_IN: u64 = 10;
+
+/// Which transport the garbage comes by; the controller keeps the other one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Rtu,
+    Tcp,
+}
+
+/// Sends `frames` of garbage and holds the board to its promises.
+pub(crate) fn run(image: &Image, transport: Transport, frames: u64, seed: u64) -> Result<String> {
+    let mut run = Run::new(image, transport, seed)?;
+    let begun = clock::now();
+    run.all(frames).with_context(|| {
+        let console = run.machine.console().unwrap_or_default();
+        format!("after {} frames; the console says {console:?}", run.sent)
+    })?;
+    ensure!(
+        run.lost * LOST_ONE_IN <= run.sent,
+        "{} of {} frames were lost",
+        run.lost,
+        run.sent
+    );
+    Ok(format!(
+        "{} garbage frames over {}: {} answered, every answer right, {} discarded, {} connections \
+         closed; no reset, no output moved, the stroke that waited fired at its count; {} watchdog \
+         trips and {} torn frames of a slow host; {:.0} frames/s",
+        run.sent,
+        match transport {
+            Transport::Rtu => "Modbus RTU",
+            Transport::Tcp => "Modbus TCP",
+        },
+        run.answered,
+        run.sent - run.answered,
+        run.closed,
+        run.trips,
+        run.lost,
+        f64::from(u32::try_from(run.sent)?) / begun.elapsed().as_secs_f64()
+    ))
+}
+
+struct Run {
+    machine: Machine,
+    transport: Transport,
+    /// The controller, on the other transport.
+    controller: Master,
+    /// Where the garbage goes.
+    victim: Master,
+    rng: Rng,
+    boot: Vec<u16>,
+    seq: u16,
+    beaten: Instant,
+    sent: u64,
+    answered: u64,
+    closed: u64,
+    trips: u32,
+    /// Frames on the serial line that a slow host tore apart.
+    lost: u64,
+}
+
+impl Run {
+    fn new(image: &Image, transport: Transport, seed: u64) -> Result<Self> {
+        let mut machine = Machine::start(image, Pace::Counted)?;
+        machine.pins.stop_circuit(true)?;
+        let (mut controller, victim) = match transport {
+            Transport::Rtu => (machine.tcp()?, machine.rtu()?),
+            Transport::Tcp => (machine.rtu()?, machine.tcp()?),
+        };
+        let boot = controller.read(map::IDENT.start, 16)?;
+        let mut run = Self {
+            machine,
+            transport,
+            controller,
+            victim,
+            rng: Rng::new(seed, 2),
+            boot,
+            seq: 0,
+            beaten: clock::now(),
+            sent: 0,
+            answered: 0,
+            closed: 0,
+            trips: 0,
+            lost: 0,
+        };
+        run.take()?;
+        Ok(run)
+    }
+
+    /// Arms the board and leaves a stroke waiting.
+    fn take(&mut self) -> Result<()> {
+        let epoch = self.controller.arm(WATCHDOG_MS)?;
+        self.seq += 1;
+        let command = Command {
+            kind: CommandKind::Stroke,
+            seq: self.seq,
+            epoch,
+            device: 1,
+            at: self.machine.pins.count() + 50,
+            hold: 10,
+            hold_ms_max: 1_000,
+            number: 0,
+        };
+        let answer = self.controller.command(&command)?;
+        ensure!(answer.result == AckCode::Accepted, "{answer:?}");
+        self.beaten = clock::now();
+        Ok(())
+    }
+
+    fn all(&mut self, frames: u64) -> Result<()> {
+        while self.sent < frames {
+            self.batch()?;
+            self.keep_alive()?;
+        }
+        self.finish()
+    }
+
+    fn keep_alive(&mut self) -> Result<()> {
+        if self.beaten.elapsed() < BEAT {
+            return Ok(());
+        }
+        self.controller.beat()?;
+        self.beaten = clock::now();
+        // A reply of QEMU brings with it what the outputs did before.
+        let moved = self.machine.pins.driven()? != 0 || self.machine.pins.take_risen() != 0;
+        ensure!(!moved, "garbage moved an output");
+        let status = self.controller.status()?;
+        if !status.health.flags.has(map::Flags::ARMED) {
+            ensure!(
+                status.health.flags.has(map::Flags::TRIPPED),
+                "disarmed by garbage"
+            );
+            self.trips += 1;
+            ensure!(
+                self.trips <= TRIPS_MAX,
+                "the watchdog trips again and again"
+            );
+            self.take()?;
+        }
+        Ok(())
+    }
+
+    fn batch(&mut self) -> Result<()> {
+        if self.rng.below(4) == 0 {
+            return match self.transport {
+                Transport::Rtu => self.damaged_on_the_line(),
+                Transport::Tcp => self.nonsense_in_the_stream(),
+            };
+        }
+        let mut requests = Vec::new();
+        let mut bytes = Vec::new();
+        let most = match self.transport {
+            Transport::Rtu => BATCH_RTU,
+            Transport::Tcp => BATCH_TCP,
+        };
+        for number in 0..=self.rng.below(most) {
+            let request = self.request();
+            bytes.extend(match self.transport {
+                Transport::Rtu => rtu_frame(UNIT, &request),
+                Transport::Tcp => tcp_frame(u16::try_from(number)?, &request),
+            });
+            requests.push(request);
+        }
+        self.victim.send_bytes(&bytes)?;
+        for (number, request) in (0_u16..).zip(&requests) {
+            if let Line::Tcp(_, transaction) = &mut self.victim.line {
+                *transaction = number;
+            }
+            let answer = match self.victim.hear() {
+                Err(error) if is_late(&error) && self.transport == Transport::Rtu => {
+                    // A slow host paused within a frame: the board discards until a silence.
+                    self.lost += u64::try_from(requests.len())? - u64::from(number);
+                    std::thread::sleep(PAUSE);
+                    self.victim.discard()?;
+                    break;
+                }
+                answer => answer.with_context(|| format!("after {request:02x?}"))?,
+            };
+            if let Some(fault) = fault(request, &answer) {
+                bail!("{fault}: {answer:02x?} to {request:02x?}");
+            }
+            self.answered += 1;
+        }
+        self.sent += u64::try_from(requests.len())?;
+        Ok(())
+    }
+
+    /// Function code and data that a sound frame can carry, and mostly makes no sense.
+    fn request(&mut self) -> Vec<u8> {
+        let functions = [1, 2, 3, 4, 5, 6, 15, 16, 23];
+        let pick = usize::try_from(self.rng.below(9)).unwrap_or(0);
+        let mut request = vec![functions.get(pick).copied().unwrap_or(3)];
+        match self.rng.below(4) {
+            // Near to a real one: addresses of the map, small counts, then damage.
+            0 | 1 => {
+                let address = self.address();
+                request.extend(address.to_be_bytes());
+                request.extend(
+                    u16::try_from(self.rng.below(130))
+                        .unwrap_or(0)
+                        .to_be_bytes(),
+                );
+                if matches!(request.first(), Some(15 | 16 | 23)) {
+                    self.add_data(&mut request);
+                }
+                if self.rng.below(3) == 0 {
+                    self.damage(&mut request);
+                }
+            }
+            // A sound function code with anything behind it.
+            2 => self.add_anything(&mut request),
+            // Anything at all.
+            _ => {
+                request.clear();
+                request.push(self.byte());
+                self.add_anything(&mut request);
+            }
+        }
+        request.truncate(253);
+        if self.transport == Transport::Rtu {
+            fit_to_line(&mut request);
+        }
+        request
+    }
+
+    fn address(&mut self) -> u16 {
+        // The blocks that a write can be for come most often.
+        let starts = [0, 16, 100, 160, 170, 180, 1_000, 2_000, 2_880, 60_000];
+        let pick = usize::try_from(self.rng.below(10)).unwrap_or(0);
+        let start: u16 = starts.get(pick).copied().unwrap_or(0);
+        start.wrapping_add(u16::try_from(self.rng.below(50)).unwrap_or(0))
+    }
+
+    fn add_data(&mut self, request: &mut Vec<u8>) {
+        let bytes = self.rng.below(60);
+        request.push(u8::try_from(bytes).unwrap_or(0));
+        for _ in 0..bytes {
+            let byte = self.byte();
+            request.push(byte);
+        }
+    }
+
+    fn add_anything(&mut self, request: &mut Vec<u8>) {
+        for _ in 0..self.rng.below(40) {
+            let byte = self.byte();
+            request.push(byte);
+        }
+    }
+
+    fn damage(&mut self, bytes: &mut Vec<u8>) {
+        match self.rng.below(3) {
+            0 => {
+                bytes.pop();
+            }
+            1 => {
+                let byte = self.byte();
+                bytes.push(byte);
+            }
+            _ => {
+                let length = u64::try_from(bytes.len()).unwrap_or(1).max(1);
+                let at = usize::try_from(self.rng.below(length)).unwrap_or(0);
+                let flip = 1_u8 << self.rng.below(8);
+                if let Some(byte) = bytes.get_mut(at) {
+                    *byte ^= flip;
+                }
+            }
+        }
+    }
+
+    fn byte(&mut self) -> u8 {
+        let [byte, ..] = self.rng.bits().to_le_bytes();
+        byte
+    }
+
+    /// A frame with damage or of another unit: nothing comes back, and after a pause the line works.
+    fn damaged_on_the_line(&mut self) -> Result<()> {
+        let mut request = self.request();
+        fit_to_line(&mut request);
+        let mut frame = rtu_frame(UNIT, &request);
+        if self.rng.below(4) == 0 {
+            frame = rtu_frame(2 + self.byte() % 100, &request);
+        } else {
+            let at = usize::try_from(self.rng.below(u64::try_from(frame.len())?))?;
+            if let Some(byte) = frame.get_mut(at) {
+                *byte ^= 1 << self.rng.below(8);
+            }
+        }
+        self.victim.send_bytes(&frame)?;
+        self.sent += 1;
+        std::thread::sleep(PAUSE);
+        // An answer of any other kind would be one to this frame. On a host that is slow enough
+        // the board cannot see the pause; then it hears the next question.
+        let answer = self.victim.ask_patiently(&[3, 0, 0, 0, 2], PATIENCE)?;
+        ensure!(
+            answer.as_deref() == Some(&[3, 4, b'S', b'O', b'R', b'T']),
+            "{answer:02x?} after {frame:02x?}"
+        );
+        Ok(())
+    }
+
+    /// Bytes that are no Modbus TCP: the connection ends without an answer, and only that one.
+    fn nonsense_in_the_stream(&mut self) -> Result<()> {
+        let mut bytes = tcp_frame(1, &[3, 0, 0, 0, 2]);
+        match self.rng.below(3) {
+            0 => {
+                // Protocol id.
+                let byte = self.byte().max(1);
+                if let Some(place) = bytes.get_mut(2) {
+                    *place = byte;
+                }
+            }
+            1 => {
+                // Length 0, 1 or over 254.
+                let lengths = [[0, 0], [0, 1], [0, 255], [0xFF, 0xFF]];
+                let pick = usize::try_from(self.rng.below(4)).unwrap_or(0);
+                let length = lengths.get(pick).copied().unwrap_or_default();
+                if let Some(place) = bytes.get_mut(4..6) {
+                    place.copy_from_slice(&length);
+                }
+            }
+            _ => {
+                bytes = b"GET / HTTP/1.1\r\nHost: node\r\n\r\n".to_vec();
+            }
+        }
+        self.victim.send_bytes(&bytes)?;
+        self.sent += 1;
+        let heard = self.victim.hear();
+        ensure!(heard.is_err(), "{heard:02x?} to {bytes:02x?}");
+        self.closed += 1;
+        self.victim = connect(self.machine.modbus)?;
+        Ok(())
+    }
+
+    /// The board is the same, and works.
+    fn finish(&mut self) -> Result<()> {
+        self.controller.beat()?;
+        ensure!(
+            self.controller.read(map::IDENT.start, 16)? == self.boot,
+            "the board has started anew"
+        );
+        let answer = self.victim.ask(&[3, 0, 0, 0, 2])?;
+        ensure!(answer == [3, 4, b'S', b'O', b'R', b'T'], "{answer:02x?}");
+        for _ in 0..5 {
+            // The host may lose a race against the watchdog; not five times.
+            if self.fire()? {
+                return Ok(());
+            }
+            self.trips += 1;
+            self.take()?;
+        }
+        bail!("the stroke that waited does not fire");
+    }
+
+    fn fire(&mut self) -> Result<bool> {
+        if self.controller.result(self.seq)?.result != AckCode::Accepted {
+            return Ok(false);
+        }
+        let fire_at = self.machine.pins.count() + 50;
+        self.controller.beat()?;
+        for count in 0..50 {
+            ensure!(self.machine.pins.diverters() == 0, "an output moved early");
+            if count % 5 == 0 {
+                self.controller.beat()?;
+            }
+            self.machine.pins.forward()?;
+        }
+        ensure!(self.machine.pins.count() == fire_at, "the belt lost count");
+        Ok(self.machine.pins.diverters() == 1 << 1)
+    }
+}
+
+/// On the line a frame ends where its function code says: data of another length would be two
+/// frames, or half a one. Makes the bytes as long as they say.
+fn fit_to_line(request: &mut Vec<u8>) {
+    let counted = |request: &[u8], at: usize| request.get(at).map_or(0, |byte| usize::from(*byte));
+    let length = match request.first() {
+        Some(1..=6) => 5,
+        Some(15 | 16) => 6 + counted(request, 5),
+        Some(23) => 10 + counted(request, 9),
+        // Known by the silence behind it, which a batch does not have.
+        _ => {
+            if let Some(first) = request.first_mut() {
+                *first = 3;
+            }
+            5
+        }
+    };
+    request.resize(length, 0);
+    if request.len() > 253 {
+        request.truncate(253);
+        let (count, fixed) = if request.first() == Some(&23) {
+            (9, 10)
+        } else {
+            (5, 6)
+        };
+        if let Some(place) = request.get_mut(count) {
+            *place = u8::try_from(253 - fixed).unwrap_or(0);
+        }
+    }
+}
+
+fn connect(address: SocketAddr) -> Result<Master> {
+    // The board may still be closing the last connection.
+    for _ in 0..50 {
+        if let Ok(mut master) = Master::tcp(address)
+            && master.ask(&[3, 0, 0, 0, 2]).is_ok()
+        {
+            return Ok(master);
+        }
+        std::thread::sleep(PAUSE);
+    }
+    bail!("the board takes no connection")
+}

@@ -1,0 +1,240 @@
+//! What chutes, belt and diverters do as time passes.
+
+use sortline_core::topology::{EyeRole, LineConfig};
+use sortline_core::{ChuteId, DiverterId};
+
+use super::belt::Belt;
+use super::chute::Chute;
+use super::diverter::Diverter;
+use super::{Breach, Fault, Plant, Signal, Timer};
+
+/// Parcels nearer than this are one to a photo-eye, micrometres.
+const TOUCH_UM: i64 = 20_000;
+
+impl Plant {
+    /// The parcel that touches this one, ahead of it or behind.
+    #[must_use]
+    pub fn touched_by(&self, serial: u32, ahead: bool) -> Option<u32> {
+        let travel = self.travel();
+        let index = self.moving.iter().position(|m| m.parcel.serial == serial)?;
+        let other = if ahead {
+            index.checked_sub(1)?
+        } else {
+            index + 1
+        };
+        let (own, other) = (self.moving.get(index)?, self.moving.get(other)?);
+        let (first, last) = if ahead { (other, own) } else { (own, other) };
+        let gap = first.tail(travel) - last.lead(travel);
+        (gap < TOUCH_UM).then_some(other.parcel.serial)
+    }
+
+    /// A parcel blocks or leaves a chute's confirmation photo-eye.
+    pub(super) fn confirm(&mut self, index: usize, blocked: bool) {
+        let travel = self.travel();
+        let Some(chute) = self.chutes.get_mut(index) else {
+            return;
+        };
+        let eye = chute.confirm.filter(|_| chute.seen());
+        if blocked {
+            if let Some(parcel) = chute.hand_over() {
+                let sigma = i64::from(self.config.motion.return_mm_sigma) * 1_000;
+                let way = self.recirculation_um + self.chute_rng.normal(sigma);
+                let last = self.returns.back().map_or(0, |(at, p)| at + p.length_um);
+                self.returns
+                    .push_back(((travel + way.max(1_000)).max(last), parcel));
+            }
+        } else {
+            let bagged = chute.land(&self.config.chutes);
+            self.totals.spilled += u64::from(bagged.spilled);
+            if bagged.now_full {
+                self.bag_full(index);
+            }
+        }
+        if let Some(eye) = eye {
+            self.cover(eye, blocked);
+        }
+    }
+
+    /// A bag is full: its photo-eye is blocked, and someone comes sooner or later.
+    fn bag_full(&mut self, index: usize) {
+        let chutes = &self.config.chutes;
+        let (soonest, latest) = (
+            i64::from(chutes.change_s_min),
+            i64::from(chutes.change_s_max),
+        );
+        let seconds = if self.dice.fires(Fault::ChuteFull) {
+            self.dice.rng().range(120, 600)
+        } else {
+            self.chute_rng.range(soonest, latest)
+        };
+        self.set_timer(
+            self.now_us + seconds * 1_000_000,
+            Timer::BagChanged { chute: index },
+        );
+        if let Some(eye) = self.chutes.get(index).and_then(|c| c.full) {
+            self.cover(eye, true);
+        }
+    }
+
+    pub(super) fn bag_changed(&mut self, index: usize) {
+        let Some(chute) = self.chutes.get_mut(index) else {
+            return;
+        };
+        chute.change_bag();
+        if let Some(eye) = chute.full {
+            self.cover(eye, false);
+        }
+    }
+
+    /// The belt begins to stop, by itself or by the stop circuit.
+    pub(super) fn halt(&mut self, stop: bool) {
+        if self.halted || self.stop_open {
+            return;
+        }
+        self.halted = true;
+        self.dice
+            .fired(if stop { Fault::Stop } else { Fault::BeltStop });
+        if stop {
+            self.stop_open = true;
+            self.signals.push_back(Signal::Stop { active: true });
+        }
+        self.ramp(true, 1);
+    }
+
+    /// A person closes the stop circuit, presses reset and starts the belt.
+    pub(super) fn close_stop(&mut self) {
+        self.stop_open = false;
+        self.signals.push_back(Signal::Stop { active: false });
+        let at = self.now_us + self.dice.rng().range(500_000, 3_000_000);
+        self.set_timer(at, Timer::Start);
+        self.signals.push_back(Signal::ResetPressed);
+    }
+
+    /// The belt runs slower for a while, unless it stops or does so already.
+    pub(super) fn slow(&mut self, ends: bool) {
+        if self.halted || self.belt.is_slow() != ends {
+            return;
+        }
+        self.belt.disturbed = true;
+        let nominal = self.belt.nominal();
+        if ends {
+            return self.belt.set_speed(self.now_us, nominal);
+        }
+        self.dice.fired(Fault::BeltSlow);
+        let percent = self.dice.rng().range(30, 90);
+        self.belt.set_speed(self.now_us, nominal * percent / 100);
+        let until = self.now_us + self.dice.rng().range(1_000_000, 20_000_000);
+        self.set_timer(until, Timer::Slow { ends: true });
+    }
+
+    /// One step of a ramp.
+    pub(super) fn ramp(&mut self, down: bool, step: i64) {
+        self.belt.disturbed = true;
+        self.belt
+            .set_speed(self.now_us, self.belt.ramp_speed(step, down));
+        if !Belt::ramp_done(step) {
+            let at = self.now_us + Belt::ramp_step_us(self.config.motion.ramp_ms);
+            self.set_timer(
+                at,
+                Timer::Ramp {
+                    down,
+                    step: step + 1,
+                },
+            );
+        } else if !down {
+            self.halted = false;
+        } else if self.stop_open {
+            let at = self.now_us + self.dice.rng().range(2_000_000, 30_000_000);
+            self.set_timer(at, Timer::CloseStop);
+        } else {
+            let at = self.now_us + self.dice.rng().range(1_000_000, 10_000_000);
+            self.set_timer(at, Timer::Start);
+        }
+    }
+
+    /// A diverter's output changes.
+    pub(super) fn switch(&mut self, index: usize, on: bool) {
+        let (travel, now) = (self.travel(), self.now_us);
+        let stuck = on && self.dice.fires(Fault::FailedDivert);
+        let slow = if on && self.dice.fires(Fault::DiverterSlow) {
+            self.dice.rng().range(110, 300)
+        } else {
+            100
+        };
+        let Some(diverter) = self.diverters.get_mut(index) else {
+            return;
+        };
+        let (id, opposite) = (diverter.id, diverter.opposite);
+        if on {
+            diverter.stuck = stuck;
+            diverter.slow_percent = slow;
+        } else if let Some(us) = diverter.held_too_long(now) {
+            let ms = (us / 1_000).cast_unsigned();
+            self.breaches.push(Breach::HeldTooLong { diverter: id, ms });
+        }
+        let position = diverter.position;
+        let home = diverter.set_output(now, travel, on);
+        if on && !self.places.always_meets(index) {
+            for moving in &mut self.moving {
+                moving.meet_diverter(index, position, travel);
+            }
+        }
+        if let Some(home) = home {
+            self.set_timer(home, Timer::Home { diverter: index });
+        } else if on
+            && let Some(other) = opposite.and_then(|i| self.diverters.get(i))
+            && !other.is_home(now)
+        {
+            self.breaches.push(Breach::BothOut { diverter: id });
+        }
+    }
+
+    /// A diverter may be home: every parcel still on the belt that was on its body while it was
+    /// not was struck.
+    pub(super) fn home(&mut self, index: usize) {
+        let (travel, now) = (self.travel(), self.now_us);
+        let Some(diverter) = self.diverters.get_mut(index) else {
+            return;
+        };
+        if !diverter.is_home(now) {
+            return;
+        }
+        let Some(left_at) = diverter.left_home.take() else {
+            return;
+        };
+        let ((from, to), id) = (diverter.body, diverter.id);
+        let moved = travel - left_at;
+        for moving in &self.moving {
+            if moving.lead(travel) > from && moving.tail(travel) - moved < to {
+                self.breaches.push(Breach::Struck {
+                    diverter: id,
+                    serial: moving.parcel.serial,
+                    slipped: moving.slipped.0 || moving.slipped.1,
+                });
+            }
+        }
+    }
+}
+
+/// The chutes of a line.
+pub(super) fn build_chutes(line: &LineConfig) -> Vec<Chute> {
+    let eye = |role: EyeRole, chute: ChuteId| {
+        line.eyes
+            .iter()
+            .position(|e| e.role == role && e.chute == Some(chute))
+    };
+    let build = |c: &sortline_core::topology::Chute| {
+        Chute::new(c, eye(EyeRole::Confirm, c.id), eye(EyeRole::Full, c.id))
+    };
+    line.chutes.iter().map(build).collect()
+}
+
+/// The diverters of a line.
+pub(super) fn build_diverters(line: &LineConfig, chutes: &[Chute]) -> Vec<Diverter> {
+    let index = |id: DiverterId| line.diverters.iter().position(|d| d.id == id);
+    let build = |d: &sortline_core::topology::Diverter| {
+        let chute = chutes.iter().position(|c| c.id == d.chute).unwrap_or(0);
+        Diverter::new(d, chute, d.opposite.and_then(index))
+    };
+    line.diverters.iter().map(build).collect()
+}

@@ -1,0 +1,257 @@
+//! Linear symbols from brightness profiles, without binarisation: what a blurred, dim or coarse
+//! symbol still says.
+//!
+//! A *profile* is the brightness along a line across the bars, as the mean over many lines. The
+//! decoder guesses where the modules may lie (number of characters, direction, ends), finds the
+//! likeliest sequence of characters under several blurs, and accepts it when the check character
+//! fits, the modelled profile resembles the measured one, and no other sequence comes near.
+//! It needs no edges, so it reads symbols whose narrow bars no longer stand out.
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::indexing_slicing,
+    reason = "signal code: at most 2^16 samples, and places are clipped before they are indices"
+)]
+
+mod blur;
+mod code128;
+mod extent;
+mod grid;
+mod joint;
+mod sum;
+mod trellis;
+
+use blur::{Blur, Tails};
+use grid::{GRIDS, Grid};
+pub use joint::{Joined, UnreadBars, VIEWS_MAX, View};
+use sum::Sums;
+use trellis::{Path, Trellis};
+
+/// Longest profile that is looked at, samples.
+pub const PROFILE_MAX: usize = 1 << 14;
+
+/// Samples to a pixel that are sensible.
+const PER_PX: std::ops::RangeInclusive<f32> = 0.1..=16.0;
+
+/// Gaussian blurs that are tried, modules: sharp, and three degrees of defocus or motion.
+const BLURS: [f32; 4] = [0.25, 0.45, 0.7, 1.0];
+
+/// Least correlation of the modelled with the measured profile.
+const FIT_MIN: f32 = 0.9;
+
+/// Place of the blur that is tried first on every grid.
+const BLUR_FIRST: usize = 1;
+
+/// Least correlation at the first blur for which a grid is looked at closely.
+const FIT_PROMISING: f32 = 0.6;
+
+/// Grids that are looked at closely.
+const GRIDS_CLOSE: usize = 3;
+
+/// Correlation from which no further blur or grid is tried.
+const FIT_SURE: f32 = 0.975;
+
+/// Least distance to the next best sequence, in units of the residual of one module.
+const MARGIN_MIN: f32 = 3.0;
+
+/// A symbol read from a profile.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decoded {
+    /// Its content; GS1 separators as `\u{1d}`.
+    pub text: String,
+    /// FNC1 stands first: GS1 element strings.
+    pub gs1: bool,
+    /// Where the first bar begins and the last ends, samples; the first is the greater one when
+    /// the symbol stands against the profile's direction.
+    pub ends: [f32; 2],
+    /// Correlation of the modelled with the measured profile, 0 to 1.
+    pub fit: f32,
+    /// How much worse the next best sequence explains the profile, in units of one module's
+    /// residual: the greater, the surer.
+    pub margin: f32,
+}
+
+/// The bars of a profile with `per_px` samples to a pixel: darkness of every sample from −0.5 (paper)
+/// to 0.5 (ink), uneven light taken off, and the ends of the bars in samples. `None` without bars.
+pub fn levelled(profile: &[f32], per_px: f32) -> Option<(Vec<f32>, [f32; 2])> {
+    if profile.len() > PROFILE_MAX || !PER_PX.contains(&per_px) {
+        return None;
+    }
+    // The widest: an envelope over a little too much does no harm.
+    let wider = |a: &[f32; 2], b: &[f32; 2]| (a[1] - a[0]).total_cmp(&(b[1] - b[0]));
+    let ends = extent::bars(profile, per_px).into_iter().max_by(wider)?;
+    Some((levelled_within(profile, ends), ends))
+}
+
+/// Darkness as [`levelled`] gives it, the ends of the bars being known.
+pub fn levelled_within(profile: &[f32], ends: [f32; 2]) -> Vec<f32> {
+    let mut out = Vec::new();
+    if !profile.is_empty() {
+        extent::darkness(profile, ends, &mut out);
+    }
+    out
+}
+
+/// Decodes profiles by maximum likelihood; keeps its tables and memory between symbols.
+#[derive(Clone, Debug)]
+pub struct Likelihood {
+    tails: Tails,
+    blurs: Vec<Blur>,
+    trellis: Trellis,
+}
+
+impl Default for Likelihood {
+    fn default() -> Self {
+        let tails = Tails::new();
+        let blurs = BLURS
+            .iter()
+            .map(|sigma| Blur::new(*sigma, &tails))
+            .collect();
+        Self {
+            tails,
+            blurs,
+            trellis: Trellis::default(),
+        }
+    }
+}
+
+impl Likelihood {
+    /// The Code 128 symbol of a profile with `per_px` samples to a pixel, bright paper. `None` when
+    /// there is none, or none that is certain enough. Takes a bounded time: at most
+    /// 8 + 3 × 8 searches over 40 characters.
+    pub fn code128(&mut self, profile: &[f32], per_px: f32) -> Option<Decoded> {
+        let (signals, grids) = guesses(profile, per_px);
+        let (grid, path) = self.best_of(&grids, &signals)?;
+        let content = code128::content(&path.words)?;
+        let place = |module: usize, offset: i32| {
+            let modules = module as f32 + offset as f32 / blur::STEPS as f32;
+            let at = grid.from + modules * grid.pitch;
+            if grid.backward {
+                profile.len() as f32 - at
+            } else {
+                at
+            }
+        };
+        let offset = |at: Option<&i32>| at.copied().unwrap_or(0);
+        Some(Decoded {
+            text: content.text,
+            gs1: content.gs1,
+            ends: [
+                place(0, offset(path.offsets.first())),
+                place(grid.modules(), offset(path.offsets.last())),
+            ],
+            fit: path.fit,
+            margin: relative(&path),
+        })
+    }
+
+    /// The best acceptable path on any of the grids.
+    fn best_of(&mut self, grids: &[(usize, Grid)], signals: &[[Sums; 2]]) -> Option<(Grid, Path)> {
+        // A look at each under one blur, then all blurs on the few that explain the profile best.
+        let mut looked: Vec<(f32, usize, &Grid)> = Vec::new();
+        for (at, grid) in grids {
+            self.trellis
+                .sample(&signals[*at][usize::from(grid.backward)], grid);
+            let path = self
+                .trellis
+                .decode(grid, &self.blurs[BLUR_FIRST], &self.tails);
+            if acceptable(&path) && path.fit > FIT_SURE {
+                return Some((*grid, path));
+            }
+            if path.fit > FIT_PROMISING {
+                looked.push((path.fit, *at, grid));
+            }
+        }
+        looked.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let mut best: Option<(Grid, Path)> = None;
+        for (_, at, grid) in looked.into_iter().take(GRIDS_CLOSE) {
+            self.trellis
+                .sample(&signals[at][usize::from(grid.backward)], grid);
+            let path = self.likeliest(grid);
+            let fit = path.fit;
+            let accepted = acceptable(&path);
+            if accepted && best.as_ref().is_none_or(|(_, other)| fit > other.fit) {
+                best = Some((*grid, path));
+            }
+            if accepted && fit > FIT_SURE {
+                break;
+            }
+        }
+        best
+    }
+
+    /// The best path on the sampled grid over all blurs: first as it is, then levelled to the model
+    /// of the first.
+    fn likeliest(&mut self, grid: &Grid) -> Path {
+        let mut best = Path::default();
+        let mut at = 0;
+        for (i, blur) in self.blurs.iter().enumerate() {
+            let path = self.trellis.decode(grid, blur, &self.tails);
+            if path.fit > best.fit {
+                (best, at) = (path, i);
+            } else if i > at {
+                break;
+            }
+        }
+        let Some(blur) = self.blurs.get(at) else {
+            return best;
+        };
+        for _ in 0..2 {
+            // The model of the last decode may be another's: bring back the best one's.
+            self.trellis.decode(grid, blur, &self.tails);
+            self.trellis.level();
+            let path = self.trellis.decode(grid, blur, &self.tails);
+            let same = path.words == best.words;
+            if path.fit > best.fit {
+                best = path;
+            }
+            if same {
+                break;
+            }
+        }
+        best
+    }
+}
+
+/// The likeliest grids of a profile, each with the signals that it lies on.
+fn guesses(profile: &[f32], per_px: f32) -> (Vec<[Sums; 2]>, Vec<(usize, Grid)>) {
+    let mut signals = Vec::new();
+    let mut grids = Vec::new();
+    if profile.len() > PROFILE_MAX || !PER_PX.contains(&per_px) {
+        return (signals, grids);
+    }
+    for (at, ends) in extent::bars(profile, per_px).into_iter().enumerate() {
+        let both = both_ways(profile, ends);
+        let found = grid::guesses(&both, ends, profile.len(), per_px);
+        signals.push(both);
+        grids.extend(found.into_iter().map(|grid| (at, grid)));
+    }
+    grids.sort_by(|a, b| b.1.score.total_cmp(&a.1.score));
+    grids.truncate(GRIDS);
+    (signals, grids)
+}
+
+/// Running sums of the darkness between two ends, forward and backward.
+fn both_ways(profile: &[f32], ends: [f32; 2]) -> [Sums; 2] {
+    let mut darkness = levelled_within(profile, ends);
+    let forward = Sums::of(&darkness);
+    darkness.reverse();
+    [forward, Sums::of(&darkness)]
+}
+
+/// Distance to the next best sequence in units of one module's residual.
+fn relative(path: &Path) -> f32 {
+    path.margin / path.residual.max(1e-4)
+}
+
+fn acceptable(path: &Path) -> bool {
+    path.fit > FIT_MIN
+        && relative(path) > MARGIN_MIN
+        && code128::checks(&path.words)
+        && code128::content(&path.words).is_some()
+}
+
+#[cfg(test)]
+mod tests;
