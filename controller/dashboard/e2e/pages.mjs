@@ -60,7 +60,11 @@ export const everywhere = {
 
 /** A parcel that waits for a coder: its number, when the page offers it. */
 async function offered(page, mock, kind = "unread") {
+  // No other parcel may come first: the one with the least time left is offered, and it stays.
+  mock.plant.calm = true;
   mock.plant.waiting.clear();
+  // The same parcel may be chosen again, and while it is shown as gone nothing is taken for it.
+  await until(async () => (await count(page, "main .empty-note")) === 1, "what was offered before is gone");
   mock.plant.fault(kind);
   const [id] = mock.plant.waiting.keys();
   await until(async () => (await page.locator("main h2", { hasText: String(id) }).count()) === 1, `parcel ${id} is offered`);
