@@ -82,6 +82,7 @@ pub fn start(
             lasting: BTreeMap::new(),
         };
         let options = options.clone();
+        let mut unread = worker.health.clone();
         // The engine for reading cannot move between threads, so it is made in its own.
         let read = move || {
             // Under load frames are given up first, never the line.
@@ -90,7 +91,7 @@ pub fn start(
             }
             match Reader::new(options, time) {
                 Ok(reader) => worker.run(reader),
-                Err(error) => tracing::error!(%error, "a camera's frames cannot be read"),
+                Err(error) => unread.end(&format!("its frames cannot be read: {error}")),
             }
         };
         let spawn = |name: String| std::thread::Builder::new().name(name);
@@ -118,6 +119,15 @@ impl Health {
             camera,
             events,
             bad: 0,
+        }
+    }
+
+    /// The camera will give nothing any more.
+    fn end(&mut self, why: &str) {
+        tracing::error!(camera = %self.camera, why, "a camera has ended");
+        self.bad = self.bad.max(BAD_MAX.saturating_sub(1));
+        if !self.sign(false) {
+            tracing::debug!("the line ended first");
         }
     }
 
@@ -149,6 +159,7 @@ impl Receiver {
         loop {
             let since = clock::since_start_of_machine();
             let Some(taken) = self.source.next() else {
+                self.health.end("its source has no more pictures");
                 return;
             };
             let goes_on = match taken {
@@ -158,7 +169,8 @@ impl Receiver {
                 }
                 Err(missed) => {
                     let waited = clock::since_start_of_machine().saturating_sub(since);
-                    let idle = waited >= SILENCE;
+                    // A camera that answers and shows nothing has seen no parcel.
+                    let idle = waited >= SILENCE && missed.error.answered();
                     tracing::debug!(error = %missed.error, idle, "a camera gave no frame");
                     idle || self.health.sign(false)
                 }

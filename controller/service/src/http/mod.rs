@@ -309,7 +309,10 @@ pub fn router(web: Web) -> Router {
         .route("/readyz", get(metrics::ready))
         .route_layer(middleware::from_fn_with_state(web.clone(), auth::check));
     api.fallback(assets::page)
-        .layer(middleware::from_fn(guard::same_origin))
+        .layer(middleware::from_fn_with_state(
+            web.clone(),
+            guard::same_origin,
+        ))
         .layer(middleware::from_fn(guard::headers))
         .with_state(web)
 }
