@@ -83,8 +83,10 @@ pub fn start(
         };
         let options = options.clone();
         let mut unread = worker.health.clone();
+        let [reads, receives] = [unread.clone(), unread.clone()].map(Watched);
         // The engine for reading cannot move between threads, so it is made in its own.
         let read = move || {
+            let _watched = reads;
             // Under load frames are given up first, never the line.
             if let Err(error) = rustix::process::nice(5) {
                 tracing::debug!(%error, "the thread keeps its priority");
@@ -96,13 +98,27 @@ pub fn start(
         };
         let spawn = |name: String| std::thread::Builder::new().name(name);
         spawn(format!("camera-{}", camera.id))
-            .spawn(move || receiver.run())
+            .spawn(move || {
+                let _watched = receives;
+                receiver.run();
+            })
             .with_context(what)?;
         spawn(format!("read-{}", camera.id))
             .spawn(read)
             .with_context(what)?;
     }
     Ok(())
+}
+
+/// Tells the line when the thread that holds it panics.
+struct Watched(Health);
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.end("its thread panicked");
+        }
+    }
 }
 
 /// Tells changes of a camera's health to the line.
