@@ -1,6 +1,6 @@
 //! The MQTT broker inside the service, for sites without their own.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 
 use anyhow::Context as _;
@@ -44,7 +44,7 @@ fn config(listen: SocketAddr, access: &Access) -> Config {
         connection_timeout_ms: 5_000,
         max_payload_size: PAYLOAD_MAX,
         max_inflight_count: 100,
-        auth: login.map(|login| HashMap::from([login])),
+        auth: login.map(|login| [login].into_iter().collect()),
         external_auth: None,
         dynamic_filters: true,
     };
