@@ -15,6 +15,7 @@ use sortline_core::{Destination, Event, OperatorCommand, ParcelId};
 use super::Web;
 use super::api::{Problem, answer, body, done, json_of, problem};
 use super::auth::Who;
+use super::parcels::aside;
 use crate::clock;
 use crate::live::{Answer, Order, Sample, Wish};
 use crate::office::{Coding, Entry, Office, Verdict};
@@ -225,15 +226,19 @@ pub(super) async fn places(State(web): State<Web>, Query(find): Query<Text>) -> 
         return Json(json!([])).into_response();
     }
     let wanted = find.country.map(|country| country.to_ascii_uppercase());
+    let asked = web.clone();
+    match aside(&web, move || search(&asked, &text, wanted.as_deref())).await {
+        Ok(found) => Json(found).into_response(),
+        Err(response) => response,
+    }
+}
+
+fn search(web: &Web, text: &str, country: Option<&str>) -> BTreeSet<Place> {
     let mut found = BTreeSet::new();
     for entry in web.manifest.entries().take(ENTRIES_MAX) {
         let city = entry.city.reveal();
-        let fits = city.to_lowercase().starts_with(&text) || entry.postcode.starts_with(&text);
-        if fits
-            && wanted
-                .as_ref()
-                .is_none_or(|country| *country == entry.country)
-        {
+        let fits = city.to_lowercase().starts_with(text) || entry.postcode.starts_with(text);
+        if fits && country.is_none_or(|country| country == entry.country) {
             found.insert(Place {
                 city: city.clone(),
                 country: entry.country.clone(),
@@ -244,7 +249,7 @@ pub(super) async fn places(State(web): State<Web>, Query(find): Query<Text>) -> 
             break;
         }
     }
-    Json(found).into_response()
+    found
 }
 
 /// What a number printed on a label is, whether its check digit holds, and where the manifest says
