@@ -418,6 +418,54 @@ mod tests {
     }
 
     #[test]
+    fn a_keyed_destination_is_looked_up_and_stands_above_readings_and_below_holds() {
+        let hold = Resolution::Hold {
+            reason: "embargo".into(),
+            why: String::new(),
+        };
+        let sorted = |chute| Outcome::Sorted {
+            chute: ChuteId(chute),
+        };
+        // What the host says after a person keyed chute 5 for a parcel read for chute 4.
+        for (says, expected) in [
+            (None, Some(sorted(5))),
+            (Some(to(4, None)), Some(sorted(5))),
+            (Some(Resolution::Unknown), Some(sorted(5))),
+            (Some(hold), None),
+        ] {
+            let mut plant = Plant::new(0, Faults::default());
+            plant.lay(1, 300, 4);
+            plant.run(2_500);
+            let parcel = ParcelId(1);
+            let Resolution::Sort {
+                mut destination, ..
+            } = to(5, None)
+            else {
+                panic!("a destination")
+            };
+            destination.source = DestinationSource::Keyed;
+            plant.tell(Event::Operator {
+                command: OperatorCommand::Key {
+                    parcel,
+                    destination,
+                },
+            });
+            plant.run(100);
+            if let Some(resolution) = says.clone() {
+                plant.tell(Event::Resolved { parcel, resolution });
+            }
+            plant.run(9_000);
+            let seen = plant.outcomes.get(&parcel);
+            if let Some(expected) = expected {
+                assert_eq!(seen, Some(&expected), "{says:?}");
+            } else {
+                let rejected = matches!(seen, Some(Outcome::Rejected { .. }));
+                assert!(rejected, "{says:?}: {seen:?}");
+            }
+        }
+    }
+
+    #[test]
     fn e14_a_belt_that_stands_for_a_while_changes_nothing() {
         // The belt stands for so long when the first parcel has gone so far.
         for (at, ms) in [

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::str::FromStr;
 use std::time::Duration;
 
+use rustix::net::sockopt;
 use serial2_tokio::{CharSize, FlowControl, Parity, SerialPort, Settings as Serial, StopBits};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -253,7 +254,20 @@ async fn tcp(host: String) -> io::Result<Box<dyn Stream>> {
 async fn connect(host: &str) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(host).await?;
     stream.set_nodelay(true)?;
+    keep_alive(&stream)?;
     Ok(stream)
+}
+
+/// Lets the system notice within half a minute that a silent peer is gone.
+///
+/// # Errors
+/// The system refuses.
+pub fn keep_alive(stream: &TcpStream) -> io::Result<()> {
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, Duration::from_secs(10))?;
+    sockopt::set_tcp_keepintvl(stream, Duration::from_secs(5))?;
+    sockopt::set_tcp_keepcnt(stream, 3)?;
+    Ok(())
 }
 
 fn serial(line: &SerialLine) -> io::Result<SerialPort> {

@@ -7,10 +7,11 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::commands::{
-    bench, calibrate, check, demo, export, import, plan, plant, read, replay, route, serve, sim,
+    ReaderGone, bench, calibrate, check, demo, export, import, plan, plant, read, replay, route, serve, sim,
     trace,
 };
 use crate::config::ConfigError;
+use crate::journal::JournalError;
 
 /// Exit code of a run that did what was asked.
 pub const FINE: u8 = 0;
@@ -87,9 +88,13 @@ pub fn main() -> ExitCode {
     };
     let outcome = start_logging(&cli.log).and_then(|()| dispatch(&cli.command));
     outcome.unwrap_or_else(|error| {
-        let configuration = error.downcast_ref::<ConfigError>().is_some();
+        if error.is::<ReaderGone>() {
+            return FINE.into();
+        }
         show(&error);
-        if configuration {
+        // A file that is not there, or another one, was named wrongly.
+        let journal = error.downcast_ref().is_some_and(JournalError::is_misnamed);
+        if error.is::<ConfigError>() || journal {
             USAGE.into()
         } else {
             FAILED.into()

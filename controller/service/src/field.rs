@@ -6,7 +6,7 @@ use sortline_core::Command;
 use sortline_core::topology::{EyeRole, LineConfig};
 use sortline_fieldbus::address::{Address, Dialer, NodeAddress};
 use sortline_fieldbus::device::driver::BusView;
-use sortline_fieldbus::mqtt::{Broker, Topics};
+use sortline_fieldbus::mqtt::{Access, Broker, Topics};
 use sortline_fieldbus::tap::{Tap, Telegram};
 use sortline_fieldbus::tls::Tls;
 use sortline_fieldbus::{self as fieldbus, Delivery, Needs, Settings, Statistics, Watch};
@@ -63,7 +63,7 @@ impl Place {
         site: &SiteConfig,
         line: &LineConfig,
         wiring: Option<Wiring>,
-        files: &Files,
+        (files, access): (&Files, &Access),
     ) -> anyhow::Result<Self> {
         let node = &site.node;
         let path = |name: &String| files.path(name);
@@ -80,7 +80,7 @@ impl Place {
                 NodeAddress::Bus(address) => Kind::At(address),
                 NodeAddress::Mqtt(address) => Kind::AtBroker(Broker {
                     topics: Topics::new(&site.mqtt.root, &site.id, &line.id, &address.node),
-                    server: address.server,
+                    server: address.server.opened_by(access.clone()),
                 }),
             },
         };

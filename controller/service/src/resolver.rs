@@ -2,8 +2,12 @@
 //!
 //! A code in the manifest decides; the label's own words come second. Two codes with different
 //! entries, or a label that contradicts its manifest entry in the country, are never guessed away.
+//! What a person keyed stands above both; holds stand above that.
 
-use sortline_core::{Destination, DestinationSource, Permille, Reading, Resolution};
+use sortline_core::{
+    Destination, DestinationSource, OperatorCommand, Permille, Reading, Resolution,
+};
+use sortline_read::Country;
 use sortline_route::Level;
 use sortline_route::compliance::{Declaration, Rules};
 
@@ -35,17 +39,21 @@ impl Resolver {
 
     /// What is known of a parcel with this reading.
     pub fn resolve(&self, reading: &Reading) -> Resolution {
+        let keyed = reading.destination.as_ref();
+        let keyed = keyed.filter(|to| to.source == DestinationSource::Keyed);
         let entry = match self.announced(reading) {
             Ok(entry) => entry,
+            Err(_) if keyed.is_some() => None,
             Err(hold) => return hold,
         };
-        let destination = match (entry, &reading.destination) {
-            (Some(entry), label) => match of_entry(entry, label.as_ref()) {
+        let destination = match (keyed, entry, &reading.destination) {
+            (Some(keyed), _, _) => keyed.clone(),
+            (None, Some(entry), label) => match of_entry(entry, label.as_ref()) {
                 Some(destination) => destination,
                 None => return hold("destination_conflict"),
             },
-            (None, Some(label)) => label.clone(),
-            (None, None) => return Resolution::Unknown,
+            (None, None, Some(label)) => label.clone(),
+            (None, None, None) => return Resolution::Unknown,
         };
         if let Some(hold) = self.held(entry, &destination) {
             return hold;
@@ -106,6 +114,50 @@ impl Resolver {
     }
 }
 
+/// Longest postcode that a person may key.
+const POSTCODE_MAX: usize = 12;
+
+/// A destination that a person keyed, in whatever case.
+///
+/// # Errors
+/// What is wrong, in words.
+pub fn keyed(country: &str, postcode: &str) -> Result<Destination, &'static str> {
+    let country = country.trim().to_ascii_uppercase();
+    if Country::from_alpha2(&country).is_none() {
+        return Err("the country is no ISO 3166-1 code of two letters");
+    }
+    let postcode = postcode.trim().to_uppercase();
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == ' ' || c == '-';
+    if postcode.len() > POSTCODE_MAX || !postcode.chars().all(allowed) {
+        return Err("a postcode has up to 12 letters, digits, blanks and dashes");
+    }
+    Ok(Destination {
+        country,
+        postcode: (!postcode.is_empty()).then_some(postcode),
+        source: DestinationSource::Keyed,
+        confidence: Permille::ONE,
+    })
+}
+
+/// A command as the line takes it: a destination keyed in it is checked, and is nothing else.
+///
+/// # Errors
+/// What is wrong, in words.
+pub fn checked(command: OperatorCommand) -> Result<OperatorCommand, &'static str> {
+    let OperatorCommand::Key {
+        parcel,
+        destination: to,
+    } = command
+    else {
+        return Ok(command);
+    };
+    let destination = keyed(&to.country, to.postcode.as_deref().unwrap_or_default())?;
+    Ok(OperatorCommand::Key {
+        parcel,
+        destination,
+    })
+}
+
 fn hold(reason: &str) -> Resolution {
     Resolution::Hold {
         reason: reason.to_owned(),
@@ -163,6 +215,37 @@ mod tests {
             codes: codes.iter().map(code).collect(),
             destination,
             no_read: None,
+        }
+    }
+
+    #[test]
+    fn what_a_person_keyed_stands_above_labels_and_below_holds() {
+        let resolver = resolver();
+        let keyed = |codes: &[&str], country: &str| {
+            let mut reading = reading(codes, Some(country));
+            if let Some(to) = &mut reading.destination {
+                to.source = DestinationSource::Keyed;
+            }
+            resolver.resolve(&reading)
+        };
+        for codes in [&["A1"][..], &["A1", "A2"], &[]] {
+            let found = keyed(codes, "IT");
+            let Resolution::Sort {
+                destination, hop, ..
+            } = found
+            else {
+                panic!("{codes:?}: {found:?}");
+            };
+            assert_eq!(destination.country, "IT", "{codes:?}");
+            assert!(hop.is_some(), "{codes:?}: a keyed parcel has a route as well");
+        }
+        for (codes, country, reason) in [
+            (&["C1"][..], "FR", "lithium_battery"),
+            (&["B2"], "US", "hs_code_missing"),
+        ] {
+            let found = keyed(codes, country);
+            let held = matches!(&found, Resolution::Hold { reason: why, .. } if why == reason);
+            assert!(held, "{codes:?}: {found:?}");
         }
     }
 

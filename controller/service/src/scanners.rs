@@ -1,12 +1,13 @@
 //! Barcode readers that send text: their telegrams become readings of the parcels that they were
 //! triggered for.
 
+use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use sortline_core::{CameraId, Event, NoRead, Reading, TriggerId};
-use sortline_fieldbus::address::{Dialer, Stream};
+use sortline_fieldbus::address::{Dialer, Stream, keep_alive};
 use sortline_fieldbus::scanner::{Decoder, Matcher, Measured, Telegram};
 use sortline_read::{Country, Evidence, Policy, Symbol, SymbolFormat, fuse};
 use tokio::io::AsyncReadExt as _;
@@ -21,6 +22,9 @@ use crate::vision::reading_of;
 
 /// Triggers that may wait to be taken note of.
 const TRIGGERS: usize = 64;
+/// A telegram waits so long for its trigger, milliseconds: that is known when the node was polled, at
+/// most every 50 ms.
+const LAG_MS: u32 = 60;
 /// Pause before a connection is made anew.
 const AGAIN: Duration = Duration::from_millis(400);
 /// A device does not pause for so long inside a telegram.
@@ -65,7 +69,8 @@ pub fn start(
             camera: scanner.camera,
             policy,
             begun: Instant::now(),
-            matcher: Matcher::new((least, most)),
+            matcher: Matcher::new((least, most.saturating_add(LAG_MS))),
+            unmatched: VecDeque::new(),
             triggers: receiver,
             events: events.clone(),
             idle: match scanner.idle_s {
@@ -99,10 +104,25 @@ impl Door {
             Self::To(dialer) => dialer.open().await,
             Self::At(listener) => {
                 let (stream, _) = listener.accept().await?;
+                keep_alive(&stream)?;
                 Ok(Box::new(stream))
             }
         }
     }
+
+    /// A device that connects once more has lost its first connection without a word.
+    async fn newer(&self) -> io::Result<Box<dyn Stream>> {
+        match self {
+            Self::To(_) => std::future::pending().await,
+            Self::At(_) => self.open().await,
+        }
+    }
+}
+
+/// How a connection ended.
+enum Ended {
+    Lost,
+    Replaced(Box<dyn Stream>),
 }
 
 struct Session {
@@ -110,6 +130,8 @@ struct Session {
     policy: Policy,
     begun: Instant,
     matcher: Matcher,
+    /// Telegrams that wait until every trigger they can answer is known, and until when.
+    unmatched: VecDeque<(Instant, Measured)>,
     triggers: mpsc::Receiver<TriggerId>,
     events: mpsc::Sender<Event>,
     idle: Duration,
@@ -119,12 +141,22 @@ struct Session {
 impl Session {
     /// Connects and reads until the line is gone.
     async fn run(mut self, door: Door, decoder: Decoder) {
+        let mut newer = None;
         loop {
-            match door.open().await {
+            let opened = match newer.take() {
+                Some(stream) => Ok(stream),
+                None => door.open().await,
+            };
+            match opened {
                 Ok(stream) => {
                     tracing::info!(camera = %self.camera, "scanner connected");
-                    if self.read(stream, decoder.clone()).await.is_none() {
-                        return;
+                    match self.read(stream, &door, decoder.clone()).await {
+                        Some(Ended::Replaced(stream)) => {
+                            newer = Some(stream);
+                            continue;
+                        }
+                        Some(Ended::Lost) => {}
+                        None => return,
                     }
                     tracing::warn!(camera = %self.camera, "scanner lost");
                 }
@@ -138,48 +170,72 @@ impl Session {
     }
 
     /// Reads one connection to its end (`Some`), or until the line is gone (`None`).
-    async fn read(&mut self, mut stream: Box<dyn Stream>, mut decoder: Decoder) -> Option<()> {
+    async fn read(
+        &mut self,
+        mut stream: Box<dyn Stream>,
+        door: &Door,
+        mut decoder: Decoder,
+    ) -> Option<Ended> {
         let mut buffer = [0; 2_048];
         let mut heard = Instant::now();
         let mut telegram_at = heard;
+        // What was triggered while the device was away, it will not answer.
+        while self.triggers.try_recv().is_ok() {}
+        self.matcher.forget();
+        self.unmatched.clear();
         self.tell_health(true).await?;
         loop {
-            let idle = telegram_at + self.idle;
-            let idle = if self.healthy { idle } else { heard + NEVER };
+            let due = self.unmatched.front().map_or(heard + NEVER, |(due, _)| *due);
             tokio::select! {
                 biased;
                 trigger = self.triggers.recv() => {
                     let now = self.now();
                     self.matcher.triggered(trigger?.0, now);
                 }
+                () = sleep_until(due) => self.take().await?,
                 read = stream.read(&mut buffer) => {
                     let Ok(count @ 1..) = read else {
-                        return Some(());
+                        return Some(Ended::Lost);
                     };
                     heard = Instant::now();
                     for telegram in decoder.push(buffer.get(..count).unwrap_or_default()) {
                         telegram_at = heard;
                         self.tell_health(true).await?;
-                        self.take(telegram).await?;
+                        self.keep(telegram, heard);
                     }
                 }
+                Ok(newer) = door.newer() => return Some(Ended::Replaced(newer)),
                 () = sleep_until(heard + PAUSE) => {
                     decoder.pause();
                     heard += NEVER;
                 }
-                () = sleep_until(idle) => self.tell_health(false).await?,
+                // A device that lost power leaves its connection open for ever.
+                () = sleep_until(telegram_at + self.idle) => return Some(Ended::Lost),
             }
         }
     }
 
-    async fn take(&mut self, telegram: Telegram) -> Option<()> {
-        let measured = match telegram {
-            Telegram::Read(measured) => measured,
-            Telegram::Heartbeat | Telegram::Answer { .. } => return Some(()),
+    /// Keeps a telegram until its trigger must be known: the node's events come a poll behind, and an
+    /// older trigger that was never answered would be taken for it.
+    fn keep(&mut self, telegram: Telegram, now: Instant) {
+        match telegram {
+            Telegram::Read(measured) => {
+                let due = now + Duration::from_millis(LAG_MS.into());
+                if self.unmatched.len() < TRIGGERS {
+                    self.unmatched.push_back((due, measured));
+                }
+            }
+            Telegram::Heartbeat | Telegram::Answer { .. } => {}
             Telegram::Unknown => {
                 tracing::debug!(camera = %self.camera, "a telegram of another form");
-                return Some(());
             }
+        }
+    }
+
+    /// Gives the oldest telegram to its trigger.
+    async fn take(&mut self) -> Option<()> {
+        let Some((_, measured)) = self.unmatched.pop_front() else {
+            return Some(());
         };
         let now = self.now();
         let Some(trigger) = self.matcher.telegram(measured.tracking, now) else {
@@ -263,6 +319,8 @@ fn symbol(code: &str) -> Symbol {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::SocketAddr;
+
     use sortline_fieldbus::scanner::{Format, FormatFile};
     use tokio::io::AsyncWriteExt as _;
 
@@ -285,48 +343,129 @@ mod tests {
         assert_eq!(none.no_read, Some(NoRead::NothingFound));
     }
 
+    /// A session that listens, its ends, and the scanner's address.
+    struct Rig {
+        address: SocketAddr,
+        triggers: mpsc::Sender<TriggerId>,
+        events: mpsc::Receiver<Event>,
+        _tasks: JoinSet<()>,
+    }
+
+    impl Rig {
+        async fn start(idle: Duration) -> Self {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let (triggers, taken) = mpsc::channel(4);
+            let (sender, events) = mpsc::channel(4);
+            let session = Session {
+                camera: CameraId(2),
+                policy: Policy::default(),
+                begun: Instant::now(),
+                matcher: Matcher::new((0, 5_000)),
+                unmatched: VecDeque::new(),
+                triggers: taken,
+                events: sender,
+                idle,
+                healthy: false,
+            };
+            let decoder = Decoder::new(Format::new(FormatFile::sick()).unwrap());
+            let mut tasks = JoinSet::new();
+            tasks.spawn(session.run(Door::At(listener), decoder));
+            Self {
+                address,
+                triggers,
+                events,
+                _tasks: tasks,
+            }
+        }
+
+        async fn connect(&mut self) -> tokio::net::TcpStream {
+            tokio::net::TcpStream::connect(self.address).await.unwrap()
+        }
+
+        async fn health(&mut self) -> bool {
+            let event = self.events.recv().await.unwrap();
+            let Event::Camera { healthy, .. } = event else {
+                panic!("{event:?}")
+            };
+            healthy
+        }
+
+        async fn trigger(&self, number: u32) {
+            self.triggers.send(TriggerId(number)).await.unwrap();
+            while self.triggers.capacity() < self.triggers.max_capacity() {
+                tokio::task::yield_now().await;
+            }
+        }
+
+        async fn read(&mut self) -> (TriggerId, usize) {
+            let event = self.events.recv().await.unwrap();
+            let Event::Read {
+                camera,
+                trigger,
+                reading,
+            } = event
+            else {
+                panic!("{event:?}")
+            };
+            assert_eq!(camera, CameraId(2));
+            (trigger, reading.codes.len())
+        }
+    }
+
     #[tokio::test]
     async fn telegrams_become_readings_of_their_triggers() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (sender, triggers) = mpsc::channel(4);
-        let (events, mut happened) = mpsc::channel(4);
-        let session = Session {
-            camera: CameraId(2),
-            policy: Policy::default(),
-            begun: Instant::now(),
-            matcher: Matcher::new((0, 5_000)),
-            triggers,
-            events,
-            idle: NEVER,
-            healthy: true,
-        };
-        let decoder = Decoder::new(Format::new(FormatFile::sick()).unwrap());
-        let session = tokio::spawn(session.run(Door::At(listener), decoder));
-        let mut scanner = tokio::net::TcpStream::connect(address).await.unwrap();
-        sender.send(TriggerId(7)).await.unwrap();
-        while sender.capacity() < sender.max_capacity() {
-            tokio::task::yield_now().await;
-        }
+        let mut rig = Rig::start(NEVER).await;
+        let mut scanner = rig.connect().await;
+        assert!(rig.health().await);
+        rig.trigger(7).await;
         scanner.write_all(b"\x02]C10034043416").await.unwrap();
         scanner.write_all(b"1094042557\x03").await.unwrap();
-        let event = happened.recv().await.unwrap();
-        let Event::Read {
-            camera,
-            trigger,
-            reading,
-        } = event
-        else {
-            panic!("{event:?}")
-        };
-        assert_eq!((camera, trigger), (CameraId(2), TriggerId(7)));
-        assert_eq!(reading.codes.len(), 1);
+        assert_eq!(rig.read().await, (TriggerId(7), 1));
         drop(scanner);
-        let ill = Event::Camera {
-            camera: CameraId(2),
-            healthy: false,
-        };
-        assert_eq!(happened.recv().await.unwrap(), ill);
-        session.abort();
+        assert!(!rig.health().await);
+    }
+
+    #[tokio::test]
+    async fn a_telegram_ahead_of_its_trigger_is_not_given_to_an_older_one() {
+        let mut rig = Rig::start(NEVER).await;
+        let mut scanner = rig.connect().await;
+        assert!(rig.health().await);
+        // The first parcel is never answered; the second one's telegram is faster than the node.
+        rig.trigger(1).await;
+        scanner.write_all(b"\x02]C1A2\x03").await.unwrap();
+        sleep_until(Instant::now() + Duration::from_millis(10)).await;
+        rig.trigger(2).await;
+        sleep_until(Instant::now() + Duration::from_millis(4 * u64::from(LAG_MS))).await;
+        // Whose it was is not certain; the next one is told again.
+        rig.trigger(3).await;
+        scanner.write_all(b"\x02]C1A3\x03").await.unwrap();
+        assert_eq!(rig.read().await, (TriggerId(3), 1));
+    }
+
+    #[tokio::test]
+    async fn a_device_that_comes_again_is_heard_and_owes_nothing() {
+        let mut rig = Rig::start(NEVER).await;
+        // It lost power: its first connection says nothing any more, and never ends.
+        let _dead = rig.connect().await;
+        assert!(rig.health().await);
+        rig.trigger(1).await;
+        let mut scanner = rig.connect().await;
+        sleep_until(Instant::now() + Duration::from_millis(50)).await;
+        scanner.write_all(b"\x02]C1A1\x03").await.unwrap();
+        sleep_until(Instant::now() + Duration::from_millis(4 * u64::from(LAG_MS))).await;
+        rig.trigger(2).await;
+        scanner.write_all(b"\x02]C1A2\x03").await.unwrap();
+        assert_eq!(rig.read().await.0, TriggerId(2), "the first trigger was forgotten");
+    }
+
+    #[tokio::test]
+    async fn a_device_without_a_heartbeat_is_ill_and_asked_again() {
+        let mut rig = Rig::start(Duration::from_millis(150)).await;
+        let _silent = rig.connect().await;
+        assert!(rig.health().await);
+        assert!(!rig.health().await);
+        let _again = rig.connect().await;
+        assert!(rig.health().await);
     }
 }

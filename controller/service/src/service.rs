@@ -18,9 +18,10 @@ use anyhow::Context as _;
 use jiff::SignedDuration;
 use sortline_core::topology::{LineConfig, Topology};
 use sortline_core::{Event, Line, LineTime, SortPlan};
+use sortline_fieldbus::mqtt::{Access, Server};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 
 use crate::clock::{self, Clock};
 use crate::config::{self, Broker, ConfigError, Configuration, Files, Login, Site};
@@ -33,7 +34,8 @@ use crate::office::{AlarmRow, Office, random_code};
 use crate::resolver::Resolver;
 use crate::routing::{self, Routes, Routing};
 use crate::scanners::{self, Triggers};
-use crate::uplink::{self, Counters, Outbox, Topics, commands::Gate};
+use crate::uplink::commands::{Gate, PER_SECOND_MAX};
+use crate::uplink::{self, Counters, Outbox, Topics};
 use crate::vision;
 
 /// Readings that may wait.
@@ -54,7 +56,7 @@ const ALARMS: usize = 256;
 const ALARM_AGE: SignedDuration = SignedDuration::from_hours(24 * 400);
 /// Messages that may wait to be kept by the uplink.
 const MESSAGES: usize = 4_096;
-/// Ids of commands remembered over a restart.
+/// Ids of commands remembered over a restart at least.
 const COMMAND_IDS: u32 = 4_096;
 /// Time for an orderly end.
 const END: Duration = Duration::from_secs(5);
@@ -109,10 +111,12 @@ pub async fn start(all: Configuration, data: &Path) -> anyhow::Result<Service> {
         enrolment: enrolment(&site, &office)?,
         office,
     };
-    let place = Place::new(&site.config, &line, all.wiring, &all.files)?;
+    let access = config::access(&site.config.mqtt, &all.files)?;
+    let place = Place::new(&site.config, &line, all.wiring, (&all.files, &access))?;
     let routes = (all.routes, all.files, site.config.origin.clone());
     let parts = Parts {
         site,
+        access,
         line,
         begun,
         model,
@@ -125,6 +129,7 @@ pub async fn start(all: Configuration, data: &Path) -> anyhow::Result<Service> {
 /// What a service is put together from.
 struct Parts {
     site: Site,
+    access: Access,
     line: LineConfig,
     begun: Begun,
     model: Model,
@@ -150,13 +155,16 @@ impl Parts {
         let (told, committed) = mpsc::channel(TOLD);
         let (desk, orders) = mpsc::channel(ORDERS);
 
+        let country = country_of(&origin, routes.as_ref());
         let routing = routing::start(routes, (files, origin), &fixed.office, &mut tasks);
         let field = field::start(place, (&site.config.node, &line), begun.cursor, &mut tasks)?;
-        let ids = begun.journal.command_ids(COMMAND_IDS)?;
+        let window = PER_SECOND_MAX.saturating_mul(site.config.mqtt.command_s_max);
+        let ids = begun.journal.command_ids(window.max(COMMAND_IDS))?;
         let ends = (&commands, &routing);
-        let host = start_uplink(&site, &line, ids, ends, &stopped, &mut tasks)?;
+        let at = (&site, self.access);
+        let host = start_uplink(at, &line, ids, ends, &stopped, &mut tasks)?;
         let journal = start_journal(begun.journal, &site, journalled, told)?;
-        let (shots, readings, triggers) = start_vision(&site, &stopped, &mut tasks)?;
+        let (shots, readings, triggers) = start_vision((&site, &country), &stopped, &mut tasks)?;
         let history = keep_alarms(&fixed.office, &mut tasks);
         let feeds = Feeds::new(committed, shots, orders, pictures.clone(), history);
         let live = tokio::spawn(live::run(model, feeds, views, host.outbox));
@@ -347,7 +355,7 @@ struct Host {
 }
 
 fn start_uplink(
-    site: &Site,
+    (site, access): (&Site, Access),
     line: &LineConfig,
     ids: Vec<String>,
     (commands, routing): (&mpsc::Sender<Commanded>, &Routing),
@@ -365,7 +373,7 @@ fn start_uplink(
         }
         Broker::Remote(host, port) => (host.clone(), *port, None),
         Broker::Embedded(listen) => {
-            let address = uplink::start_broker(*listen)?;
+            let address = uplink::start_broker(*listen, &access)?;
             (address.ip().to_string(), address.port(), Some(address))
         }
     };
@@ -373,14 +381,13 @@ fn start_uplink(
     let (commands, routing) = (commands.clone(), routing.clone());
     let topics = Topics::new(&mqtt.root, &site.config.id, &line.id);
     let settings = uplink::Settings {
-        host,
-        port,
+        server: Server { host, port, access },
         client_id: format!("sortline-{}-{}", site.config.id, line.id),
         keep_alive: Duration::from_secs(mqtt.keep_alive_s.into()),
         outbox: usize::try_from(mqtt.outbox_messages).unwrap_or(usize::MAX),
         topics: topics.clone(),
         factsheet: uplink::factsheet(site, line),
-        gate: Gate::new(mqtt.command_s_max, ids),
+        gate: Gate::new(mqtt.command_s_max, ids, clock::wall()),
         routing,
     };
     let (messages, publications) = mpsc::channel(MESSAGES);
@@ -396,8 +403,15 @@ fn start_uplink(
     })
 }
 
+/// The country (ISO 3166-1 alpha-2) of the place where the site is: as its network says; without
+/// one as the place's name begins, like `DE-FRA`.
+fn country_of(origin: &str, routes: Option<&Routes>) -> String {
+    let named = || origin.split('-').next().unwrap_or_default().to_owned();
+    routes.map_or_else(named, |routes| routes.country().to_owned())
+}
+
 fn start_vision(
-    site: &Site,
+    (site, country): (&Site, &str),
     stopped: &watch::Receiver<bool>,
     tasks: &mut Tasks,
 ) -> anyhow::Result<(
@@ -408,7 +422,6 @@ fn start_vision(
     let (shots, pictures) = mpsc::channel(SHOTS);
     let (events, readings) = mpsc::channel(READINGS);
     let config = &site.config;
-    let country = config.origin.split('-').next().unwrap_or_default();
     let ends = (&events.clone(), stopped);
     let triggers = scanners::start(&config.scanners, country, ends, tasks)?;
     let outputs = vision::Outputs { events, shots };
@@ -426,11 +439,15 @@ impl Service {
     /// # Errors
     /// Why a part failed.
     pub async fn run(mut self, end: impl Future<Output = ()>) -> anyhow::Result<Model> {
-        let mut failure = None;
+        let (mut failure, mut early) = (None, None);
         tokio::pin!(end);
         loop {
             tokio::select! {
                 () = &mut end => break,
+                ended = &mut self.live => {
+                    early = Some(ended);
+                    break;
+                }
                 Some(ended) = self.tasks.join_next() => match ended {
                     Ok(Ok(())) => {}
                     Ok(Err(error)) => {
@@ -441,7 +458,7 @@ impl Service {
                 },
             }
         }
-        let ended = self.end().await;
+        let ended = self.end(early).await;
         match (failure, ended) {
             // The journal knows best why it takes no more.
             (Some(_) | None, Err(error)) | (Some(error), Ok(_)) => Err(error),
@@ -449,11 +466,12 @@ impl Service {
         }
     }
 
-    /// Ends orderly and gives the model as it was at the end.
+    /// Ends orderly and gives the model as it was at the end. What people see must not stand still
+    /// behind the line: a live task that ended `early` is a failure.
     ///
     /// # Errors
-    /// The journal could not be written.
-    async fn end(mut self) -> anyhow::Result<Model> {
+    /// The journal could not be written, or the live task ended early.
+    async fn end(mut self, early: Option<Result<Model, JoinError>>) -> anyhow::Result<Model> {
         self.stop.send_replace(true);
         let rest = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(END, rest).await.is_err() {
@@ -463,6 +481,10 @@ impl Service {
         let journal = self.journal;
         let written = tokio::task::spawn_blocking(move || journal.join()).await;
         written.context("the journal's thread")??;
-        self.live.await.context("the live task")
+        match early {
+            None => self.live.await.context("the live task"),
+            Some(Err(panic)) => Err(panic).context("the live task"),
+            Some(Ok(_)) => anyhow::bail!("the live task ended before its feeds"),
+        }
     }
 }

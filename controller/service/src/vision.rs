@@ -82,26 +82,43 @@ pub fn start(
             lasting: BTreeMap::new(),
         };
         let options = options.clone();
+        let mut unread = worker.health.clone();
+        let [reads, receives] = [unread.clone(), unread.clone()].map(Watched);
         // The engine for reading cannot move between threads, so it is made in its own.
         let read = move || {
+            let _watched = reads;
             // Under load frames are given up first, never the line.
             if let Err(error) = rustix::process::nice(5) {
                 tracing::debug!(%error, "the thread keeps its priority");
             }
             match Reader::new(options, time) {
                 Ok(reader) => worker.run(reader),
-                Err(error) => tracing::error!(%error, "a camera's frames cannot be read"),
+                Err(error) => unread.end(&format!("its frames cannot be read: {error}")),
             }
         };
         let spawn = |name: String| std::thread::Builder::new().name(name);
         spawn(format!("camera-{}", camera.id))
-            .spawn(move || receiver.run())
+            .spawn(move || {
+                let _watched = receives;
+                receiver.run();
+            })
             .with_context(what)?;
         spawn(format!("read-{}", camera.id))
             .spawn(read)
             .with_context(what)?;
     }
     Ok(())
+}
+
+/// Tells the line when the thread that holds it panics.
+struct Watched(Health);
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.end("its thread panicked");
+        }
+    }
 }
 
 /// Tells changes of a camera's health to the line.
@@ -118,6 +135,15 @@ impl Health {
             camera,
             events,
             bad: 0,
+        }
+    }
+
+    /// The camera will give nothing any more.
+    fn end(&mut self, why: &str) {
+        tracing::error!(camera = %self.camera, why, "a camera has ended");
+        self.bad = self.bad.max(BAD_MAX.saturating_sub(1));
+        if !self.sign(false) {
+            tracing::debug!("the line ended first");
         }
     }
 
@@ -149,6 +175,7 @@ impl Receiver {
         loop {
             let since = clock::since_start_of_machine();
             let Some(taken) = self.source.next() else {
+                self.health.end("its source has no more pictures");
                 return;
             };
             let goes_on = match taken {
@@ -158,7 +185,8 @@ impl Receiver {
                 }
                 Err(missed) => {
                     let waited = clock::since_start_of_machine().saturating_sub(since);
-                    let idle = waited >= SILENCE;
+                    // A camera that answers and shows nothing has seen no parcel.
+                    let idle = waited >= SILENCE && missed.error.answered();
                     tracing::debug!(error = %missed.error, idle, "a camera gave no frame");
                     idle || self.health.sign(false)
                 }

@@ -11,6 +11,7 @@ mod tests {
     use std::process::Command;
 
     use jiff::{SignedDuration, Timestamp};
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
     use crate::support::{PATIENCE, Process};
 
@@ -77,9 +78,13 @@ mod tests {
 
     /// A Mosquitto that takes connections.
     fn mosquitto(site: &Path, port: u16) -> Process {
+        mosquitto_with(site, port, "allow_anonymous true")
+    }
+
+    fn mosquitto_with(site: &Path, port: u16, access: &str) -> Process {
         let file = site.join("mosquitto.conf");
         let text = format!(
-            "listener {port} 127.0.0.1\nallow_anonymous true\nlog_dest stderr\nlog_timestamp false\n"
+            "listener {port} 127.0.0.1\n{access}\nlog_dest stderr\nlog_timestamp false\n"
         );
         std::fs::write(&file, text).unwrap();
         // Only its stderr is not held back in a buffer.
@@ -92,6 +97,10 @@ mod tests {
 
     /// Prints `topic payload` for everything below `topic`, from when this returns.
     fn listen(port: u16, topic: &str) -> Process {
+        listen_as(port, topic, &[])
+    }
+
+    fn listen_as(port: u16, topic: &str, access: &[&str]) -> Process {
         let topic = format!("{BASE}/{topic}");
         let port = port.to_string();
         let arguments = ["-d", "-v", "-V", "5", "-q", "1", "-p", &port, "-t", &topic];
@@ -99,6 +108,7 @@ mod tests {
             // Else what it prints is held back in a buffer.
             let mut command = Command::new("stdbuf");
             command.args(["-oL", "mosquitto_sub"]).args(arguments);
+            command.args(access);
             let listener = Process::start(&mut command);
             // It ends at once when the broker is not there yet.
             while let Ok(line) = listener.lines.recv_timeout(PATIENCE) {
@@ -171,6 +181,99 @@ mod tests {
         assert_eq!(service.end(), 0);
         let offline = connection.told(&format!("{BASE}/connection "));
         assert!(offline.contains("OFFLINE"), "{offline}");
+    }
+
+    /// PEM files of an authority, and of a certificate for `localhost` that it has signed, with its
+    /// key.
+    fn sign(folder: &Path) -> [String; 3] {
+        let own = KeyPair::generate().unwrap();
+        let mut root = CertificateParams::new(Vec::<String>::new()).unwrap();
+        root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = root.self_signed(&own).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let leaf = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let leaf = leaf
+            .signed_by(&key, &Issuer::from_params(&root, own))
+            .unwrap();
+        let files = [
+            ("authority.pem", authority.pem()),
+            ("certificate.pem", leaf.pem()),
+            ("key.pem", key.serialize_pem()),
+        ];
+        files.map(|(name, text)| {
+            let path = folder.join(name);
+            std::fs::write(&path, text).unwrap();
+            path.to_str().unwrap().to_owned()
+        })
+    }
+
+    #[test]
+    fn a_broker_behind_tls_and_a_password_lets_the_service_in() {
+        if !third_parties() {
+            return;
+        }
+        let port = free_port();
+        let mqtt = format!(
+            "broker = \"localhost:{port}\"\nuser = \"line\"\npassword_file = \"password\"\n\
+             \n[mqtt.tls]\nauthority = \"authority.pem\"\n"
+        );
+        let site = Site::new("access", &mqtt);
+        let [authority, certificate, key] = sign(&site.0);
+        let users = site.0.join("users");
+        for (user, password) in [("line", "s3cret"), ("host", "other")] {
+            let mut command = Command::new("mosquitto_passwd");
+            if !users.exists() {
+                command.arg("-c");
+            }
+            command.arg("-b").arg(&users).args([user, password]);
+            assert!(command.status().unwrap().success());
+        }
+        let access = format!(
+            "allow_anonymous false\npassword_file {}\ncertfile {certificate}\nkeyfile {key}",
+            users.display()
+        );
+        let _broker = mosquitto_with(&site.0, port, &access);
+        let host = ["-h", "localhost", "-u", "host", "-P", "other", "--cafile", &authority];
+        let connection = listen_as(port, "connection", &host);
+
+        std::fs::write(site.0.join("password"), "wrong\n").unwrap();
+        let mut service = site.serve();
+        let refused = service.told("");
+        assert_eq!(service.end(), 0, "{refused}");
+        std::fs::write(site.0.join("password"), "s3cret\n").unwrap();
+        let mut service = site.serve();
+        let online = connection.told(&format!("{BASE}/connection "));
+        assert!(online.contains("ONLINE"), "the wrong password told nothing: {online}");
+        assert_eq!(service.end(), 0);
+        let offline = connection.told(&format!("{BASE}/connection "));
+        assert!(offline.contains("OFFLINE"), "{offline}");
+    }
+
+    #[test]
+    fn the_embedded_broker_with_a_user_takes_nobody_else() {
+        if !third_parties() {
+            return;
+        }
+        let mqtt = "broker = \"embedded\"\nlisten = \"127.0.0.1:0\"\nuser = \"line\"\n\
+                    password_file = \"password\"";
+        let site = Site::new("embedded-access", mqtt);
+        std::fs::write(site.0.join("password"), "s3cret").unwrap();
+        let mut service = site.serve();
+        let address = service.told("MQTT 5 broker at ");
+        let port: u16 = address.rsplit_once(':').unwrap().1.parse().unwrap();
+        let line = ["-u", "line", "-P", "s3cret"];
+        let connection = listen_as(port, "connection", &line);
+        let online = connection.told(&format!("{BASE}/connection "));
+        assert!(online.contains("ONLINE"), "{online}");
+        for wrong in [&[][..], &["-u", "line", "-P", "guess"]] {
+            let mut command = Command::new("mosquitto_pub");
+            let port = port.to_string();
+            let topic = format!("{BASE}/cmd/reset");
+            command.args(["-V", "5", "-q", "1", "-p", &port, "-t", &topic, "-m", "{}"]);
+            let pushed = command.args(wrong).output().unwrap();
+            assert!(!pushed.status.success(), "{wrong:?}");
+        }
+        assert_eq!(service.end(), 0);
     }
 
     #[test]

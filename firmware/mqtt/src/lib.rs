@@ -10,12 +10,15 @@
 //! node's own clock it may be executed, and between which encoder counts it may begin; so a
 //! broker that keeps, repeats or delays it can make nothing move. [`Gate`] holds these rules.
 //!
-//! Topics, payloads and the gate are pure; [`link`] alone touches the network.
+//! Topics, payloads and the gate are pure; [`link`] alone touches the network, with what
+//! [`access`] and [`tls`] read from files.
 
+pub mod access;
 mod command;
 mod gate;
 pub mod link;
 mod names;
+pub mod tls;
 mod told;
 mod topics;
 

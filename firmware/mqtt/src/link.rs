@@ -15,6 +15,8 @@ use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use crate::access::Access;
+
 /// The client library takes no less. A silent connection is noticed within twice this; what must
 /// be noticed sooner is noticed by the heartbeat and by states that do not come.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
@@ -30,13 +32,23 @@ const INFLIGHT_MAX: u16 = 20;
 /// A message that must not be old has this long to arrive; no shorter time can be said.
 const EXPIRY_S: u32 = 1;
 
-/// Where a broker is.
+/// Where a broker is, and how one gets in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
     /// Host name or address.
     pub host: String,
     /// Port.
     pub port: u16,
+    /// How a client is let in.
+    pub access: Access,
+}
+
+impl Server {
+    /// The same broker, entered another way.
+    #[must_use]
+    pub fn opened_by(self, access: Access) -> Self {
+        Self { access, ..self }
+    }
 }
 
 /// How a connection is made.
@@ -192,6 +204,7 @@ fn options(server: &Server, opening: &Opening) -> MqttOptions {
         .set_max_packet_size(Some(PACKET_MAX))
         .set_outgoing_inflight_upper_limit(INFLIGHT_MAX)
         .set_network_options(network);
+    server.access.show(&mut options);
     if let Some((topic, payload)) = &opening.will {
         let (topic, payload) = (topic.as_str(), payload.clone());
         options.set_last_will(LastWill::new(topic, payload, QoS::AtLeastOnce, true, None));

@@ -4,12 +4,15 @@ mod bench;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
 use sortline_logic::{Limits, Node};
+use sortline_mqtt::access::Access;
 use sortline_mqtt::link::Server;
+use sortline_mqtt::tls;
 use sortline_mqtt::{Topics, is_slug};
 use sortline_node::mqtt::Settings;
 use sortline_node::{Ways, serve_on};
@@ -36,6 +39,16 @@ struct Arguments {
     /// MQTT 5 broker to be reached at as well, and the levels of the node's topics.
     #[arg(long, value_name = "HOST:PORT/ROOT/SITE/LINE/NODE", value_parser = broker)]
     mqtt: Option<Settings>,
+    /// Name at the broker.
+    #[arg(long, value_name = "NAME", requires_all = ["mqtt", "mqtt_password_file"])]
+    mqtt_user: Option<String>,
+    /// File that holds the password at the broker alone, in one line.
+    #[arg(long, value_name = "FILE", requires = "mqtt_user")]
+    mqtt_password_file: Option<PathBuf>,
+    /// PEM file with the authorities that may have signed the broker's certificate: the broker is
+    /// then reached over TLS.
+    #[arg(long, value_name = "FILE", requires = "mqtt")]
+    mqtt_authority: Option<PathBuf>,
     /// Photo-eyes connected, 0 to 64.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u8).range(0..=64))]
     eyes: u8,
@@ -97,6 +110,7 @@ fn broker(text: &str) -> Result<Settings, String> {
     let server = Server {
         host: host.to_owned(),
         port,
+        access: Access::default(),
     };
     Ok(Settings::new(server, Topics::new(root, site, line, node)))
 }
@@ -111,6 +125,23 @@ fn opposite_pair(text: &str) -> Result<(u8, u8), String> {
 }
 
 impl Arguments {
+    /// The node's place at a broker, and the way in.
+    fn at_broker(&self) -> anyhow::Result<Option<Settings>> {
+        let Some(mut settings) = self.mqtt.clone() else {
+            return Ok(None);
+        };
+        let mut access = Access::default();
+        if let (Some(user), Some(file)) = (&self.mqtt_user, &self.mqtt_password_file) {
+            access = Access::user_from_file(user, file)
+                .with_context(|| file.display().to_string())?;
+        }
+        if let Some(authority) = &self.mqtt_authority {
+            access = access.over_tls(tls::client(authority, None)?);
+        }
+        settings.server = settings.server.opened_by(access);
+        Ok(Some(settings))
+    }
+
     fn limits(&self) -> Limits {
         let mut opposite = [None; 32];
         for (a, b) in &self.opposite {
@@ -172,7 +203,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let interrupted = async { drop(tokio::signal::ctrl_c().await) };
         let ways = Ways {
             modbus: Some(listener),
-            mqtt: arguments.mqtt.clone(),
+            mqtt: arguments.at_broker()?,
         };
         Box::pin(serve_on(ways, node, field, interrupted)).await?;
         Ok(())

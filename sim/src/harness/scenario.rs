@@ -190,6 +190,21 @@ pub struct Scenario {
     pub plant: PlantConfig,
 }
 
+impl ScenarioConfig {
+    /// Reads and checks the text of a scenario file; `name` is what errors call it.
+    ///
+    /// # Errors
+    /// [`ScenarioError`], naming the key and what is allowed.
+    pub fn from_toml(name: &str, text: &str) -> Result<Self, ScenarioError> {
+        let config: Self = parse(name, text)?;
+        check(&config, name, text)?;
+        if let Some(plant) = &config.plant {
+            plant.check(name, text, "plant.")?;
+        }
+        Ok(config)
+    }
+}
+
 impl Scenario {
     /// Loads a scenario file and the site it names.
     ///
@@ -198,8 +213,7 @@ impl Scenario {
     pub fn load(path: &Path) -> Result<Self, ScenarioError> {
         let text = read(path)?;
         let name = path.display().to_string();
-        let config: ScenarioConfig = parse(&name, &text)?;
-        check(&config, &name, &text)?;
+        let config = ScenarioConfig::from_toml(&name, &text)?;
         let site = path.parent().unwrap_or(Path::new("")).join(&config.site);
         let line_file = site.join("line.toml");
         let line: LineConfig = parse(&line_file.display().to_string(), &read(&line_file)?)?;
@@ -219,7 +233,6 @@ impl Scenario {
         let plan_file = site.join("plan.toml");
         let plan: SortPlan = parse(&plan_file.display().to_string(), &read(&plan_file)?)?;
         let plant = if let Some(plant) = &config.plant {
-            plant.check(&name, &text, "plant.")?;
             plant.clone()
         } else {
             let file = site.join("plant.toml");
@@ -347,6 +360,13 @@ fn check(config: &ScenarioConfig, file: &str, text: &str) -> Result<(), ConfigEr
     let ranges = ranges.map(|(key, found, least, most)| {
         (key, u64::from(found), u64::from(least), u64::from(most))
     });
+    // Reports are files of this name.
+    let plain = |c: char| c.is_alphanumeric() || "-_. ".contains(c);
+    if config.name.is_empty() || config.name.starts_with('.') || !config.name.chars().all(plain) {
+        let allowed = "letters, digits, blanks and -_., no point first".to_owned();
+        let found = format!("`{}`", config.name.escape_default());
+        return Err(range_error(file, text, "name".to_owned(), (found, allowed)));
+    }
     let checks = checks.into_iter().chain(ranges);
     let shares = config.destinations.iter();
     let shares = shares.map(|d| ("destination.weight", u64::from(d.weight), 1, 1_000_000));
@@ -378,6 +398,15 @@ mod tests {
             found,
             "x.toml, line 4: `shell.poll_ms` is 0; allowed: 1 to 50"
         );
+    }
+
+    #[test]
+    fn a_name_that_is_no_file_name_is_refused() {
+        for name in ["", "../x", "a/b", ".x", "a\\nb"] {
+            let text = format!("name = \"{name}\"\n[[destination]]\ncountry = \"DE\"\n");
+            let found = ScenarioConfig::from_toml("x.toml", &text).unwrap_err();
+            assert!(found.to_string().contains("`name`"), "{name}: {found}");
+        }
     }
 
     #[test]

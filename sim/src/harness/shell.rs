@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use sortline_core::{
-    CameraId, ChuteId, ChuteState, Command, Event, NoRead, OperatorCommand, ParcelId, Reading,
+    CameraId, ChuteId, ChuteState, Command, DestinationSource, Event, NoRead, OperatorCommand, ParcelId, Reading,
     Resolution, TriggerId,
 };
 use sortline_logic::TriggerPulse;
@@ -234,10 +234,19 @@ impl Shell {
         reading: &Reading,
         dice: &mut FaultDice,
     ) {
-        let resolution = match reading.codes.as_slice() {
-            [] => Resolution::Unknown,
-            [code] => self.labels.look_up(code),
-            [first, rest @ ..] => {
+        let keyed = reading.destination.as_ref();
+        let keyed = keyed.filter(|to| to.source == DestinationSource::Keyed);
+        let resolution = match (keyed, reading.codes.as_slice()) {
+            // A person knows no route, so the plan's rules for addresses decide.
+            (Some(to), _) => Resolution::Sort {
+                destination: to.clone(),
+                hop: None,
+                why: String::from("keyed"),
+                sequence: None,
+            },
+            (None, []) => Resolution::Unknown,
+            (None, [code]) => self.labels.look_up(code),
+            (None, [first, rest @ ..]) => {
                 let found = self.labels.look_up(first);
                 let same = rest.iter().all(|code| self.labels.look_up(code) == found);
                 let reason = "manifest_conflict".to_owned();

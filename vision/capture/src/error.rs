@@ -41,6 +41,8 @@ pub enum CaptureError {
         reason: String,
         /// How many times in a row it stalled, from 1.
         times: u32,
+        /// It had answered before.
+        answered: bool,
     },
     /// A library call failed.
     #[cfg(feature = "opencv")]
@@ -49,4 +51,23 @@ pub enum CaptureError {
     /// Built without feature `opencv`.
     #[error("this build cannot read pictures: it was made without the feature `opencv`")]
     NotBuilt,
+}
+
+impl CaptureError {
+    /// Whether a camera had answered, and only its next frame did not come.
+    pub const fn answered(&self) -> bool {
+        matches!(self, Self::Stalled { answered: true, .. })
+    }
+
+    /// The same of a camera that had answered.
+    pub(crate) fn after_answer(self) -> Self {
+        match self {
+            Self::Stalled { reason, times, .. } => Self::Stalled {
+                reason,
+                times,
+                answered: true,
+            },
+            other => other,
+        }
+    }
 }

@@ -152,8 +152,9 @@ fn tiff(bytes: &[u8], little: bool) -> Option<Header> {
             _ => u32_at(at + 8)?,
         };
         match u16_at(at)? {
-            256 => width = Some(value),
-            257 => height = Some(value),
+            // Decoders take the first of several.
+            256 => width = width.or(Some(value)),
+            257 => height = height.or(Some(value)),
             _ => {}
         }
     }
@@ -161,6 +162,11 @@ fn tiff(bytes: &[u8], little: bool) -> Option<Header> {
 }
 
 fn bmp(bytes: &[u8]) -> Option<Header> {
+    // The header of OS/2 has sides of 16 bits.
+    if le32(bytes, 14)? == 12 {
+        let side = |at| le16(bytes, at).map(u32::from);
+        return size(Kind::Bmp, side(18)?, side(20)?);
+    }
     let signed = |at| take(bytes, at).map(i32::from_le_bytes);
     // A negative height means rows from the top.
     size(
@@ -190,6 +196,12 @@ mod tests {
         assert_eq!(found(tiff), Some((Kind::Tiff, 512, 256)));
         let bmp = b"BM\0\0\0\0\0\0\0\0\0\0\0\0\x28\0\0\0\0\x02\0\0\0\xFF\xFF\xFF";
         assert_eq!(found(bmp), Some((Kind::Bmp, 512, 256)));
+        let os2 = b"BM\0\0\0\0\0\0\0\0\0\0\0\0\x0c\0\0\0\0\x02\0\x01";
+        assert_eq!(found(os2), Some((Kind::Bmp, 512, 256)));
+        let twice = b"II*\0\x08\0\0\0\x03\0\0\x01\x03\0\x01\0\0\0\0\x02\0\0\
+            \x01\x01\x04\0\x01\0\0\0\0\x01\0\0\
+            \0\x01\x03\0\x01\0\0\0\x01\0\0\0";
+        assert_eq!(found(twice), Some((Kind::Tiff, 512, 256)), "the first counts");
     }
 
     #[test]

@@ -231,6 +231,7 @@ pub(crate) fn stalled(reason: impl std::fmt::Display) -> CaptureError {
     CaptureError::Stalled {
         reason: reason.to_string(),
         times: 0,
+        answered: false,
     }
 }
 

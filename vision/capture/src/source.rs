@@ -157,13 +157,16 @@ impl Source {
     fn stall(&mut self, error: CaptureError) -> Missed {
         let error = match (error, &mut self.kind) {
             (
-                CaptureError::Stalled { reason, .. },
+                CaptureError::Stalled {
+                    reason, answered, ..
+                },
                 Kind::Http { stalls, .. } | Kind::Stream { stalls, .. },
             ) => {
                 *stalls = stalls.saturating_add(1);
                 CaptureError::Stalled {
                     reason,
                     times: *stalls,
+                    answered,
                 }
             }
             (error, _) => error,
@@ -248,7 +251,9 @@ impl Source {
             None => Connection::open(address, deadline)?,
         };
         // On an error the connection is dropped, and opened again at the next call.
-        let received = connection.next(deadline)?;
+        let received = connection
+            .next(deadline)
+            .map_err(CaptureError::after_answer)?;
         let part = match received {
             Received::Picture(part) => {
                 (*open, *stalls) = (Some(connection), 0);
@@ -277,7 +282,8 @@ impl Source {
             Some(capture) => capture,
             None => stream(&self.name, deadline)?,
         };
-        let mat = grab(&mut capture)?.ok_or_else(|| stalled("the stream gave no frame"))?;
+        let frame = grab(&mut capture)?;
+        let mat = frame.ok_or_else(|| stalled("the stream gave no frame").after_answer())?;
         (*open, *stalls) = (Some(capture), 0);
         let index = self.number();
         frame_of(mat, &self.name, index)
@@ -421,12 +427,14 @@ fn walk(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Cap
         source,
     };
     for entry in fs::read_dir(folder).map_err(open)? {
-        let path = entry.map_err(open)?.path();
-        if path.is_dir() {
+        let entry = entry.map_err(open)?;
+        let (path, kind) = (entry.path(), entry.file_type().map_err(open)?);
+        // A link to a folder may lead back to where it lies, and a pipe has no end.
+        if kind.is_dir() {
             if depth < DEPTH_MAX {
                 walk(&path, depth + 1, found)?;
             }
-        } else if has_known_ending(&path) {
+        } else if has_known_ending(&path) && fs::metadata(&path).is_ok_and(|file| file.is_file()) {
             found.push(path);
         }
     }

@@ -111,7 +111,7 @@ impl Line {
         if parcel.plan.everything.is_some() {
             return Known::Everything;
         }
-        if parcel.evidence.conflict() && !parcel.keyed && !planted::is(16) {
+        if parcel.evidence.conflict() && parcel.keyed.is_none() && !planted::is(16) {
             return Known::Straight(RejectCause::MultiRead);
         }
         let complete = parcel.evidence.complete(|camera| self.camera_well(camera));
@@ -120,7 +120,7 @@ impl Line {
         };
         // A parcel that comes round is known by order and length alone: a reading of this lap
         // has to confirm it.
-        if parcel.lap > 0 && !parcel.keyed && !parcel.evidence.fresh() && !planted::is(17) {
+        if parcel.lap > 0 && parcel.keyed.is_none() && !parcel.evidence.fresh() && !planted::is(17) {
             return if complete {
                 Known::Again(no_read)
             } else {
@@ -129,7 +129,7 @@ impl Line {
         }
         match &parcel.resolution {
             Some(Resolution::Sort { .. })
-                if !complete && parcel.evidence.in_parts() && !parcel.keyed =>
+                if !complete && parcel.evidence.in_parts() && parcel.keyed.is_none() =>
             {
                 // The part that is not read yet may have another label.
                 Known::Waiting(RejectCause::Late)

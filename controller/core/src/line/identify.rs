@@ -34,6 +34,27 @@ impl Parcel {
         }
     }
 
+    /// What to look up: all that was read, and the destination that a person keyed above it.
+    fn wanted(&self) -> Reading {
+        let mut reading = self.evidence.reading().clone();
+        if self.keyed.is_some() {
+            reading.destination.clone_from(&self.keyed);
+        }
+        reading
+    }
+
+    /// Whether an answer is one to what a person keyed, where one did; a hold always is.
+    fn answers_keyed(&self, resolution: &Resolution) -> bool {
+        let Some(keyed) = &self.keyed else {
+            return true;
+        };
+        match resolution {
+            Resolution::Sort { destination, .. } => destination == keyed,
+            Resolution::Hold { .. } => true,
+            Resolution::Unknown => false,
+        }
+    }
+
     /// Takes its turn where the plan sends everything to chutes in turn.
     pub(super) fn take_turn(&mut self, turns: &mut [usize]) {
         let spreads = |everything: &Everything| everything.spread;
@@ -75,7 +96,7 @@ impl Line {
         // A parcel that comes round without a destination is looked up once more.
         let unknown = !matches!(parcel.resolution, Some(Resolution::Sort { .. }));
         let again = unknown && parcel.lap > 0 && !before && parcel.evidence.fresh();
-        let fused = (added == Added::News || again).then(|| parcel.evidence.reading().clone());
+        let fused = (added == Added::News || again).then(|| parcel.wanted());
         self.step(
             id,
             Step::Read {
@@ -110,7 +131,7 @@ impl Line {
         let Some(parcel) = all.find(|parcel| parcel.id == id) else {
             return;
         };
-        if parcel.keyed {
+        if !parcel.answers_keyed(resolution) {
             return;
         }
         let late = parcel.stroke.is_some();
@@ -143,19 +164,24 @@ impl Line {
         }
     }
 
-    /// A person has keyed a destination in; it stands above every reading.
+    /// A person has keyed a destination in; it stands above every reading. It is looked up like
+    /// one: holds of customs and the route are its own.
     pub(super) fn key(&mut self, id: ParcelId, destination: &Destination) {
-        let keyed = Resolution::Sort {
-            destination: destination.clone(),
-            hop: None,
-            why: String::from("keyed"),
-            sequence: None,
-        };
-        self.resolved(id, &keyed);
         let mut all = self.belt.iter_mut().chain(&mut self.returning);
-        if let Some(parcel) = all.find(|parcel| parcel.id == id) {
-            parcel.keyed = true;
+        let Some(parcel) = all.find(|parcel| parcel.id == id) else {
+            return;
+        };
+        parcel.keyed = Some(destination.clone());
+        // What was read before counts no longer, and until the answer nothing does.
+        if let Some(Resolution::Sort { .. }) = parcel.resolution {
+            parcel.resolution = None;
+            parcel.rule = None;
         }
+        let reading = parcel.wanted();
+        self.act(Action::Resolve {
+            parcel: id,
+            reading,
+        });
         if let Some(index) = self.find(id) {
             self.decide(index);
         }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::evidence::Evidence;
-use crate::{LineTime, ParcelId, RejectCause, Resolution, Seq, SortPlan, Ticks};
+use crate::{Destination, LineTime, ParcelId, RejectCause, Resolution, Seq, SortPlan, Ticks};
 
 /// Where a parcel is to go, as things stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,8 +131,8 @@ pub(super) struct Parcel {
     pub(super) hindrance: Option<RejectCause>,
     pub(super) evidence: Evidence,
     pub(super) resolution: Option<Resolution>,
-    /// A person keyed the destination, so no reading has to confirm it.
-    pub(super) keyed: bool,
+    /// The destination that a person keyed, so that no reading has to confirm it.
+    pub(super) keyed: Option<Destination>,
     /// The plan of its induction.
     pub(super) plan: Arc<SortPlan>,
     /// Index of the plan's rule that matches.
@@ -169,7 +169,7 @@ impl Parcel {
             hindrance: None,
             evidence: Evidence::default(),
             resolution: None,
-            keyed: false,
+            keyed: None,
             plan,
             rule: None,
             turn: 0,

@@ -201,12 +201,15 @@ impl Plant {
         let number: u32 = code.value.parse().unwrap();
         let chute = self.truth.get(&number).copied().unwrap_or(0);
         self.names.entry(parcel).or_insert(number);
-        let destination = Destination {
+        let announced = Destination {
             country: "DE".into(),
             postcode: Some(format!("{chute:02}115")),
             source: DestinationSource::Manifest,
             confidence: Permille::ONE,
         };
+        let keyed = reading.destination.clone();
+        let keyed = keyed.filter(|to| to.source == DestinationSource::Keyed);
+        let destination = keyed.unwrap_or(announced);
         let resolution = Resolution::Sort {
             destination,
             hop: None,

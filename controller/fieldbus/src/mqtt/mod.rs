@@ -11,13 +11,14 @@ use std::fmt;
 use std::str::FromStr;
 
 pub(crate) use remote::Remote;
+pub use sortline_mqtt::access::{Access, PasswordError};
 pub use sortline_mqtt::link::Server;
 pub use sortline_mqtt::{Topics, is_slug};
 
 /// `mqtt://host:port/node`: a broker, and the node's name there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
-    /// The broker.
+    /// The broker; how one gets in is not in the address.
     pub server: Server,
     /// The node's level in its topics.
     pub node: String,
@@ -48,12 +49,13 @@ impl FromStr for Address {
             let (host_port, node) = text.strip_prefix(Self::SCHEME)?.split_once('/')?;
             let (host, port) = host_port.rsplit_once(':')?;
             let port = port.parse().ok().filter(|port: &u16| *port > 0)?;
-            // Names and passwords at the broker are not supported: better said than ignored.
+            // A password is a secret and has its own file.
             let plain = !host.is_empty() && !host.contains('@');
             (plain && is_slug(node)).then(|| Self {
                 server: Server {
                     host: host.to_owned(),
                     port,
+                    access: Access::default(),
                 },
                 node: node.to_owned(),
             })
@@ -64,7 +66,7 @@ impl FromStr for Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Server { host, port } = &self.server;
+        let Server { host, port, .. } = &self.server;
         write!(out, "{}{host}:{port}/{}", Self::SCHEME, self.node)
     }
 }
@@ -87,7 +89,7 @@ mod tests {
         let check = |text: &str, expected: Option<(&str, u16, &str)>| {
             let found = text.parse::<Address>();
             let parts = found.as_ref().ok().map(|address| {
-                let Server { host, port } = &address.server;
+                let Server { host, port, .. } = &address.server;
                 (host.as_str(), *port, address.node.as_str())
             });
             assert_eq!(parts, expected, "{text}");

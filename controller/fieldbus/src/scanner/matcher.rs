@@ -29,6 +29,11 @@ impl Matcher {
         }
     }
 
+    /// Forgets all triggers: what comes now answers none of them.
+    pub fn forget(&mut self) {
+        self.waiting.clear();
+    }
+
     /// The device was triggered. Time in milliseconds from any moment, never back.
     pub fn triggered(&mut self, trigger: u32, now_ms: u64) {
         if self.waiting.len() >= WAITING_MAX {

@@ -13,6 +13,7 @@ use sortline_core::{Command, DiverterId, Epoch, Event, NodeFault, Seq, StrokeRes
 use sortline_fieldbus::mqtt;
 use sortline_fieldbus::{Delivery, Needs, Settings, Watch, run};
 use sortline_logic::{Limits, Node};
+use sortline_mqtt::access::Access;
 use sortline_mqtt::link::{Link, Opening, Server};
 use sortline_mqtt::{State, Topics};
 use sortline_node::{Field, Ways, serve_on};
@@ -230,6 +231,7 @@ pub(crate) fn server(address: SocketAddr) -> Server {
     Server {
         host: address.ip().to_string(),
         port: address.port(),
+        access: Access::default(),
     }
 }
 

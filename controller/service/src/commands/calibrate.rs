@@ -16,6 +16,7 @@ use crate::config::ConfigError;
 
 /// Arguments of `sortline calibrate`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: sortline calibrate target --out target.svg")]
 pub struct Args {
     #[command(subcommand)]
     what: What,

@@ -41,6 +41,8 @@ struct Summary<'a> {
 /// [`config::ConfigError`] with every problem found.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let configuration = config::load(super::site_directory(&args.config)?)?;
+    // Secrets are not kept: only whether they can be read counts here.
+    config::access(&configuration.site.config.mqtt, &configuration.files)?;
     let summary = summary(&configuration);
     let text = if args.json {
         serde_json::to_string(&summary)? + "\n"

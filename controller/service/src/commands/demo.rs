@@ -102,17 +102,17 @@ async fn demonstrate(
     connect(&mut configuration, &plant);
     let service = service::start(configuration, data).await?;
     if !args.headless {
-        super::print(&format!("dashboard at http://{}\n", service.http))?;
+        super::announce(&format!("dashboard at http://{}\n", service.http))?;
         let mqtt = service
             .mqtt
             .map(|mqtt| format!("MQTT 5 broker at {mqtt}\n"));
-        super::print(&mqtt.unwrap_or_default())?;
-        super::print(&format!(
+        super::announce(&mqtt.unwrap_or_default())?;
+        super::announce(&format!(
             "simulated line at {} (Modbus TCP)\n",
             plant.modbus()
         ))?;
-        super::print(&serve::enrolment(&service))?;
-        super::print("Ctrl-C ends it\n")?;
+        super::announce(&serve::enrolment(&service))?;
+        super::announce("Ctrl-C ends it\n")?;
         service.run(serve::signals()?).await?;
         plant.stop().await?;
         return Ok(FINE.into());
@@ -168,9 +168,18 @@ fn on_free_ports(configuration: &mut Configuration) {
     }
 }
 
-/// Points the service at the plant's sockets.
+/// Points the service at the plant's sockets, and at nothing else: what a site's files name may be
+/// real.
 fn connect(configuration: &mut Configuration, plant: &PlantHandle) {
+    configuration.wiring = None;
+    if let Broker::Remote(..) = configuration.site.broker {
+        configuration.site.broker = Broker::Embedded(loopback(0));
+    }
     let site = &mut configuration.site.config;
+    site.mqtt.user = None;
+    site.mqtt.tls = None;
+    site.scanners.clear();
+    site.neighbors.clear();
     site.node.address = plant.modbus().to_string();
     if let Some(cameras) = plant.cameras() {
         for camera in &mut site.cameras {

@@ -5,12 +5,13 @@ use std::process::ExitCode;
 
 use jiff::Timestamp;
 use serde_json::json;
+use sortline_core::SortPlan;
 use sortline_route::{Network, TableName};
 
 use crate::cli::{FAILED, FINE};
 use crate::clock;
-use crate::config::{ConfigError, Files, Manifest};
-use crate::import::{Brought, Mapping, company, gtfs, openflights};
+use crate::config::{self, ConfigError, Files, Manifest};
+use crate::import::{Brought, Mapping, company, gtfs, openflights, rules};
 use crate::network::{self, Source};
 
 /// Arguments of `sortline import`.
@@ -72,6 +73,8 @@ enum Table {
     Calendars,
     /// Parcels announced.
     Manifest,
+    /// Rules of a sort plan: name, hop, country, postcode_prefix, chutes, spread.
+    Plan,
 }
 
 /// A country as an argument.
@@ -94,6 +97,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         (Format::Gtfs, _) => gtfs(&args.path, args.country.as_deref().unwrap_or_default())?,
         (Format::Openflights, _) => openflights(&args.path)?,
         (Format::Csv, Some(Table::Manifest)) => return manifest(args, &mapping),
+        (Format::Csv, Some(Table::Plan)) => return plan(args, &mapping),
         (Format::Csv, table) => company(&args.path, name(table), &mapping)?,
     };
     let written = brought.write(&args.out)?;
@@ -123,7 +127,7 @@ fn name(table: Option<Table>) -> TableName {
         Some(Table::Customs) => TableName::Customs,
         Some(Table::Zones) => TableName::Zones,
         Some(Table::Calendars) => TableName::Calendars,
-        Some(Table::Places | Table::Manifest) | None => TableName::Places,
+        Some(Table::Places | Table::Manifest | Table::Plan) | None => TableName::Places,
     }
 }
 
@@ -138,11 +142,7 @@ fn check(folder: &Path, now: Timestamp) -> Result<Network, ConfigError> {
 
 /// A manifest in our columns beside the site's other files.
 fn manifest(args: &Args, columns: &Mapping) -> anyhow::Result<ExitCode> {
-    let path = args.out.join("manifest.csv");
-    if path.exists() {
-        let text = "is there already; allowed: a site directory without one";
-        return Err(ConfigError::whole(&path, text).into());
-    }
+    let path = fresh(args, "manifest.csv")?;
     let text = columns.rewritten(&args.path)?;
     let parcels =
         Manifest::parse(&args.path, &text).map_err(|problems| ConfigError { problems })?;
@@ -155,6 +155,46 @@ fn manifest(args: &Args, columns: &Mapping) -> anyhow::Result<ExitCode> {
         format!("{}: {parcels} parcels\n", path.display())
     })?;
     Ok(FINE.into())
+}
+
+/// A sort plan beside the site's other files, checked against its line where there is one.
+fn plan(args: &Args, columns: &Mapping) -> anyhow::Result<ExitCode> {
+    let path = fresh(args, "plan.toml")?;
+    let refuse = |text: String| ConfigError::whole(&args.path, text);
+    let rules = rules(&columns.rewritten(&args.path)?).map_err(refuse)?;
+    let version = args.path.file_stem().unwrap_or_default();
+    let plan = SortPlan {
+        version: version.to_string_lossy().into_owned(),
+        rules,
+        ..SortPlan::default()
+    };
+    let site = Files::Directory(args.out.clone());
+    if site.has("line.toml") {
+        let line = config::load_line(&site).map_err(|problems| ConfigError { problems })?;
+        plan.verify(&line).map_err(|errors| {
+            let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            refuse(lines.join("; "))
+        })?;
+    }
+    std::fs::create_dir_all(&args.out)?;
+    std::fs::write(&path, toml::to_string(&plan)?)?;
+    let rules = plan.rules.len();
+    super::print(&if args.json {
+        json!({ "written": [path], "rules": rules }).to_string() + "\n"
+    } else {
+        format!("{}: {rules} rules\n", path.display())
+    })?;
+    Ok(FINE.into())
+}
+
+/// The path of a file of the site that is not there yet.
+fn fresh(args: &Args, name: &str) -> Result<PathBuf, ConfigError> {
+    let path = args.out.join(name);
+    if path.exists() {
+        let text = "is there already; allowed: a site directory without one";
+        return Err(ConfigError::whole(&path, text));
+    }
+    Ok(path)
 }
 
 fn as_json(

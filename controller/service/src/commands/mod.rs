@@ -58,15 +58,32 @@ pub fn directory(path: &Path, needed: &str) -> Result<Files, ConfigError> {
     }
 }
 
-/// Writes text to stdout.
+/// Whoever read stdout has gone away: a command has nothing more to do, and did nothing wrong.
+#[derive(Debug, thiserror::Error)]
+#[error("nobody reads the output")]
+pub struct ReaderGone;
+
+/// Writes a result to stdout.
 ///
 /// # Errors
-/// Stdout cannot be written; a reader that went away is none.
+/// Stdout cannot be written; [`ReaderGone`].
 pub fn print(text: &str) -> anyhow::Result<()> {
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(ReaderGone.into()),
+        written => Ok(written?),
     }
+}
+
+/// Writes a note of a command that serves to stdout; it goes on when nobody reads it.
+///
+/// # Errors
+/// Stdout cannot be written.
+pub fn announce(text: &str) -> anyhow::Result<()> {
+    print(text).or_else(|error| match error.downcast::<ReaderGone>() {
+        Ok(ReaderGone) => Ok(()),
+        Err(error) => Err(error),
+    })
 }
 
 /// Writes text to stderr.

@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use serde_json::json;
+
 use crate::cli::FINE;
 use crate::config;
 
 /// Arguments of `sortline plan`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: sortline plan check --config config/demo")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -21,6 +24,9 @@ enum Command {
         /// The site directory.
         #[arg(long, value_name = "DIR")]
         config: PathBuf,
+        /// Print the summary as JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Propose chutes for a forecast, and say what each move gains.
     Optimise(super::optimise::Args),
@@ -35,8 +41,8 @@ enum Command {
 /// # Errors
 /// [`config::ConfigError`] with every problem found.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let config = match &args.command {
-        Command::Check { config } => config,
+    let (config, json) = match &args.command {
+        Command::Check { config, json } => (config, *json),
         Command::Optimise(args) => return super::optimise::run(args),
         Command::Forecast(args) => return super::forecast::run(args),
         Command::DryRun(args) => return super::dry_run::run(args),
@@ -45,9 +51,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (plan, topology) = config::load_plan_and_line(&files)?;
     let chutes = topology.config().chutes.len();
     let rules = plan.rules.len();
-    super::print(&format!(
-        "sort plan {}: {rules} rules for {chutes} chutes\n",
-        plan.version
-    ))?;
+    let version = &plan.version;
+    super::print(&if json {
+        json!({ "plan": version, "rules": rules, "chutes": chutes }).to_string() + "\n"
+    } else {
+        format!("sort plan {version}: {rules} rules for {chutes} chutes\n")
+    })?;
     Ok(FINE.into())
 }

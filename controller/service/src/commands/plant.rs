@@ -38,7 +38,8 @@ pub struct Args {
 
     /// MQTT 5 broker at which the field node can be reached, beside Modbus TCP or without it. Its
     /// topics are those that site.toml names; the node's own name is that of `node.address`
-    /// there, or `node`.
+    /// there, or `node`. User, password and
+    /// TLS are those of `[mqtt]` there.
     #[arg(long, value_name = "HOST:PORT")]
     mqtt: Option<String>,
 
@@ -153,6 +154,7 @@ fn looked_for(files: &Files) -> Result<Option<SocketAddr>, ConfigError> {
 fn at_broker(broker: &str, files: &Files, line: &str) -> anyhow::Result<Settings> {
     let site = config::load_site(files).map_err(|problems| ConfigError { problems })?;
     let site = site.config;
+    let access = config::access(&site.mqtt, files)?;
     let node = match site.node.address.parse() {
         Ok(NodeAddress::Mqtt(address)) => address.node,
         Ok(NodeAddress::Bus(_)) | Err(_) => "node".to_owned(),
@@ -161,7 +163,7 @@ fn at_broker(broker: &str, files: &Files, line: &str) -> anyhow::Result<Settings
         .parse()
         .context("--mqtt")?;
     let topics = Topics::new(&site.mqtt.root, &site.id, line, &node);
-    Ok(Settings::new(address.server, topics))
+    Ok(Settings::new(address.server.opened_by(access), topics))
 }
 
 async fn serve(options: Options, ways: Ways) -> anyhow::Result<Truth> {
@@ -169,13 +171,13 @@ async fn serve(options: Options, ways: Ways) -> anyhow::Result<Truth> {
     let over_modbus = ways.modbus;
     let handle = plant_on(options, ways).await?;
     if over_modbus {
-        print(&format!("modbus {}\n", handle.modbus()))?;
+        announce(&format!("modbus {}\n", handle.modbus()))?;
     }
     if let Some(topics) = topics {
-        print(&format!("mqtt {}\n", topics.base()))?;
+        announce(&format!("mqtt {}\n", topics.base()))?;
     }
     if let Some(address) = handle.cameras() {
-        print(&format!("cameras http://{address}/camera/0\n"))?;
+        announce(&format!("cameras http://{address}/camera/0\n"))?;
     }
     wait(&handle).await?;
     Ok(handle.stop().await?)

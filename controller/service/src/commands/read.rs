@@ -421,6 +421,7 @@ mod tests {
         let stall = |times| CaptureError::Stalled {
             reason: "silence".to_owned(),
             times,
+            answered: true,
         };
         let once = missing(missed(stall(1)));
         assert!(once.result.is_none() && !once.failed && once.problem.is_some());

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context as _;
 
@@ -38,16 +39,20 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(http) = args.http {
         configuration.site.http = http;
     }
-    super::runtime()?.block_on(async {
+    let runtime = super::runtime()?;
+    let outcome = runtime.block_on(async {
         let service = service::start(configuration, &args.data).await?;
-        super::print(&format!("dashboard at http://{}\n", service.http))?;
+        super::announce(&format!("dashboard at http://{}\n", service.http))?;
         if let Some(mqtt) = service.mqtt {
-            super::print(&format!("MQTT 5 broker at {mqtt}\n"))?;
+            super::announce(&format!("MQTT 5 broker at {mqtt}\n"))?;
         }
-        super::print(&enrolment(&service))?;
+        super::announce(&enrolment(&service))?;
         service.run(signals()?).await?;
         Ok(FINE.into())
-    })
+    });
+    // A simulation or a search that somebody asked for may still be at it.
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    outcome
 }
 
 /// What the first administrator has to know, while there is none.

@@ -4,6 +4,7 @@
 //! Files are read as written (raw) and checked in one step; nothing half checked leaves this
 //! module. [`load`] reports every problem of every file at once.
 
+mod access;
 mod bags;
 mod devices;
 mod files;
@@ -12,23 +13,26 @@ mod problem;
 mod scanner;
 mod site;
 
+pub use access::access;
 pub use bags::BagsConfig;
 pub use files::Files;
 pub use manifest::{Manifest, ManifestEntry};
 pub use problem::{ConfigError, Document, Problem};
 pub use scanner::{ScannerConfig, ScannerKind, ScannerPlace};
 pub use site::{
-    Broker, CameraConfig, HttpConfig, JournalConfig, Login, MqttConfig, NeighborConfig, NodeConfig,
+    Broker, BrokerTlsConfig, CameraConfig, HttpConfig, JournalConfig, Login, MqttConfig, NeighborConfig, NodeConfig,
     PeopleConfig, Site, SiteConfig, TlsConfig, VisionConfig, exposed,
 };
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::clock;
 use crate::network;
 use crate::routing::Routes;
 use sortline_core::topology::{LineConfig, Topology, TopologyError};
-use sortline_core::{PlanError, SortPlan};
+use sortline_core::{CameraId, PlanError, SortPlan};
+use sortline_fieldbus::{CAMERAS_MAX, DIVERTERS_MAX, EYES_MAX};
 use sortline_route::compliance::Rules;
 use sortline_softnode::Wiring;
 
@@ -65,6 +69,9 @@ pub fn load(files: Files) -> Result<Configuration, ConfigError> {
     let manifest = keep(Manifest::load(&files), &mut problems);
     if let (Some(site), Some(topology)) = (&site, &topology) {
         problems.extend(check_cameras(&files, site, topology));
+    }
+    if let Some(topology) = &topology {
+        problems.extend(check_points(&files, topology));
     }
     let wiring = topology.as_ref().zip(site.as_ref());
     let wiring = wiring.map(|(topology, site)| devices::load(&files, topology.config(), site));
@@ -213,13 +220,43 @@ fn check_cameras(files: &Files, site: &Site, topology: &Topology) -> Vec<Problem
         .enumerate()
         .map(|(n, id)| (format!("scanner[{n}].camera"), id));
     let named = cameras.chain(scanners);
-    let unknown = named.filter(|(_, id)| !known.iter().any(|other| other.id == *id));
-    unknown
-        .map(|(key, id)| {
-            let text = format!("found {id}, allowed are the cameras of line.toml");
-            document.problem(&key, text)
-        })
-        .collect()
+    let mut seen = BTreeSet::new();
+    let problem = |(key, id): (String, CameraId)| {
+        let text = if !known.iter().any(|other| other.id == id) {
+            format!("found {id}, allowed are the cameras of line.toml")
+        } else if !seen.insert(id) {
+            format!("camera {id} is there twice")
+        } else {
+            return None;
+        };
+        Some(document.problem(&key, text))
+    };
+    named.filter_map(problem).collect()
+}
+
+/// One field node serves the line: what has a greater id than it has points is never heard of.
+fn check_points(files: &Files, topology: &Topology) -> Vec<Problem> {
+    let line = topology.config();
+    let eyes = line.eyes.iter().map(|eye| usize::from(eye.id.0));
+    let diverters = line.diverters.iter();
+    let diverters = diverters.map(|diverter| usize::from(diverter.id.0));
+    let cameras = line.cameras.iter().map(|camera| usize::from(camera.id.0));
+    let points = [
+        ("eye", eyes.collect::<Vec<usize>>(), EYES_MAX),
+        ("diverter", diverters.collect(), DIVERTERS_MAX),
+        ("camera", cameras.collect(), CAMERAS_MAX),
+    ];
+    let text = files.text("line.toml").unwrap_or_default();
+    let path = files.path("line.toml");
+    let document = Document::new(&path, &text);
+    let all = points.iter().flat_map(|(name, ids, points)| {
+        let places = ids.iter().enumerate();
+        let beyond = places.filter(|(_, id)| **id >= *points);
+        let most = points.saturating_sub(1);
+        let text = move |id| format!("found {id}, allowed is 0 to {most}: a field node has no more");
+        beyond.map(move |(at, id)| (format!("{name}[{at}].id"), text(*id)))
+    });
+    all.map(|(key, text)| document.problem(&key, text)).collect()
 }
 
 fn one(problem: Problem) -> Vec<Problem> {

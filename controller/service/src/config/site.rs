@@ -2,7 +2,7 @@
 //! after every check.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
@@ -95,6 +95,12 @@ pub struct MqttConfig {
     pub broker: String,
     /// Where the embedded broker listens; port 0 takes a free one. Default `127.0.0.1:1883`.
     pub listen: String,
+    /// Name at the broker; the embedded one then lets nobody in but this user. Default none.
+    pub user: Option<String>,
+    /// File that holds the user's password alone, in one line; absolute or from the site directory.
+    pub password_file: Option<PathBuf>,
+    /// TLS to a broker at `host:port`. Default none: what is sent can be read on the way.
+    pub tls: Option<BrokerTlsConfig>,
     /// First level of every topic. Default `sortline`.
     pub root: String,
     /// Seconds without traffic after which the link is tested, 5 to 600. Default 5.
@@ -111,12 +117,29 @@ impl Default for MqttConfig {
         Self {
             broker: "embedded".to_owned(),
             listen: "127.0.0.1:1883".to_owned(),
+            user: None,
+            password_file: None,
+            tls: None,
             root: "sortline".to_owned(),
             keep_alive_s: 5,
             outbox_messages: 20_000,
             command_s_max: 60,
         }
     }
+}
+
+/// TLS to a broker, as PEM files; absolute or from the site directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct BrokerTlsConfig {
+    /// Certificates of the authorities that the broker's certificate may be signed by. Those of the
+    /// system are in `/etc/ssl/certs/ca-certificates.crt` on Debian.
+    pub authority: PathBuf,
+    /// The controller's certificate, with its chain, where the broker asks for one.
+    pub certificate: Option<PathBuf>,
+    /// The key of this certificate.
+    pub key: Option<PathBuf>,
 }
 
 /// Field node. A site with `devices.toml` has a node made of the devices named there, and no
@@ -128,7 +151,8 @@ pub struct NodeConfig {
     /// Where the node is: `host:port` for Modbus TCP, `tls://host:port` for Modbus/TCP Security,
     /// `rtu+tcp://host:port` for RTU frames through a serial device server, a serial line like
     /// `rtu:///dev/ttyS0?115200-8E1`, or `mqtt://host:port/node` for a node of that name at an
-    /// MQTT 5 broker, with topics below `{mqtt.root}/v1/{id}/{line}/node/`.
+    /// MQTT 5 broker, with topics below `{mqtt.root}/v1/{id}/{line}/node/`. User, password and TLS of
+    /// `[mqtt]` hold for this broker too.
     #[serde(default)]
     pub address: String,
     /// Modbus unit, 0 to 247. Default 1.
@@ -322,6 +346,7 @@ impl Site {
         });
         let http = address(&config.http.bind, "http.bind", &mut refuse);
         let broker = broker(&config.mqtt, &mut refuse);
+        check_access(&config.mqtt, &mut refuse);
         if let Some(text) = http.and_then(|http| exposed(config.people, http)) {
             refuse("people.login", text);
         }
@@ -378,14 +403,26 @@ fn check_names(config: &SiteConfig, refuse: &mut impl FnMut(&str, String)) {
         }
     }
     for (index, camera) in config.cameras.iter().enumerate() {
-        if camera.source.is_empty() {
-            refuse(&format!("camera[{index}].source"), "is empty".to_owned());
+        if !is_source(&camera.source) {
+            let found = &camera.source;
+            let allowed = "an http, https or rtsp address, /dev/videoN, or a folder or file that \
+                           is there";
+            let text = format!("found `{found}`, allowed is {allowed}");
+            refuse(&format!("camera[{index}].source"), text);
         }
         let before = config.cameras.iter().take(index);
         if before.into_iter().any(|other| other.id == camera.id) {
             let text = format!("camera {} is there twice", camera.id);
             refuse(&format!("camera[{index}].id"), text);
         }
+    }
+}
+
+fn is_source(text: &str) -> bool {
+    match text.split_once("://") {
+        Some((scheme, rest)) => ["http", "https", "rtsp"].contains(&scheme) && !rest.is_empty(),
+        // A device may be plugged in later.
+        None => text.starts_with("/dev/video") || Path::new(text).exists(),
     }
 }
 
@@ -444,6 +481,12 @@ fn check_ranges(config: &SiteConfig, refuse: &mut impl FnMut(&str, String)) {
             refuse(key, format!("found {found}, allowed is {least} to {most}"));
         }
     }
+    let (poll, watchdog) = (config.node.poll_ms, config.node.watchdog_ms);
+    // One late poll must not stop the line.
+    if watchdog < poll.saturating_mul(3) {
+        let text = format!("found {watchdog}, allowed is at least three times node.poll_ms, {poll}");
+        refuse("node.watchdog_ms", text);
+    }
     if let Err(text) = config.vision.effort.parse::<Effort>() {
         refuse("vision.effort", text);
     }
@@ -475,6 +518,29 @@ fn broker(config: &MqttConfig, refuse: &mut impl FnMut(&str, String)) -> Option<
             }
             parts.map(|(host, port)| Broker::Remote(host.to_owned(), port))
         }
+    }
+}
+
+/// What belongs together is there together.
+fn check_access(config: &MqttConfig, refuse: &mut impl FnMut(&str, String)) {
+    if config.user.as_ref().is_some_and(String::is_empty) {
+        refuse("mqtt.user", "is empty".to_owned());
+    }
+    match (&config.user, &config.password_file) {
+        (Some(_), None) => {
+            let text = "found a user without a password, needed is `mqtt.password_file`";
+            refuse("mqtt.user", text.to_owned());
+        }
+        (None, Some(_)) => {
+            let text = "found a password without a user, needed is `mqtt.user`";
+            refuse("mqtt.password_file", text.to_owned());
+        }
+        (Some(_), Some(_)) | (None, None) => {}
+    }
+    let Some(tls) = &config.tls else { return };
+    if tls.certificate.is_some() != tls.key.is_some() {
+        let text = "found one of `certificate` and `key`, allowed is both or none";
+        refuse("mqtt.tls", text.to_owned());
     }
 }
 

@@ -17,6 +17,7 @@ use crate::clock;
 use crate::live::{self, Note, Order};
 use crate::office::{Entry, Office};
 use crate::people::Right;
+use crate::resolver::checked;
 
 /// Characters of a reason.
 const REASON_MAX: usize = 200;
@@ -158,6 +159,10 @@ pub(super) async fn command(
     let Ordered { command, reason } = match body(input) {
         Ok(ordered) => ordered,
         Err(wrong) => return wrong.into_response(),
+    };
+    let command = match checked(command) {
+        Ok(command) => command,
+        Err(text) => return problem(StatusCode::UNPROCESSABLE_ENTITY, text).into_response(),
     };
     let reason = reason.as_deref().map(str::trim).unwrap_or_default();
     if reason.chars().count() > REASON_MAX {

@@ -10,15 +10,16 @@ use axum::response::{IntoResponse as _, Response};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sortline_core::{Destination, DestinationSource, Event, OperatorCommand, ParcelId, Permille};
-use sortline_read::Country;
+use sortline_core::{Destination, Event, OperatorCommand, ParcelId};
 
 use super::Web;
 use super::api::{Problem, answer, body, done, json_of, problem};
 use super::auth::Who;
+use super::parcels::aside;
 use crate::clock;
 use crate::live::{Answer, Order, Sample, Wish};
 use crate::office::{Coding, Entry, Office, Verdict};
+use crate::resolver::keyed;
 
 /// Places answered to a search.
 const PLACES_MAX: usize = 12;
@@ -26,8 +27,6 @@ const PLACES_MAX: usize = 12;
 const ENTRIES_MAX: usize = 200_000;
 /// Longest text searched for, bytes.
 const TEXT_MAX: usize = 64;
-/// Longest postcode known anywhere, with blanks.
-const POSTCODE_MAX: usize = 12;
 
 fn parcel_of(text: &str) -> Result<ParcelId, Problem> {
     let missing = |_no_number| problem(StatusCode::NOT_FOUND, "there is no such parcel");
@@ -137,7 +136,7 @@ async fn key_in(
 ) -> Result<serde_json::Value, Response> {
     let told = |wrong: Problem| wrong.into_response();
     let (parcel, input) = (parcel_of(id).map_err(told)?, body(input).map_err(told)?);
-    let destination = destination(&input)
+    let destination = keyed(&input.country, &input.postcode)
         .map_err(|text| problem(StatusCode::UNPROCESSABLE_ENTITY, text).into_response())?;
     let Answer::Keyed(sample) = wish(web, who, parcel, Wish::Ask).await? else {
         return Err(StatusCode::GONE.into_response());
@@ -167,14 +166,15 @@ async fn key_in(
     };
     web.in_office(move |office: &Office| office.add_coding(&coding, entry))
         .await?;
-    drop(wish(web, who, parcel, Wish::Done(destination.clone())).await?);
     if agrees.is_none() {
         let command = OperatorCommand::Key {
             parcel,
-            destination,
+            destination: destination.clone(),
         };
+        // First the line: while it takes no more, the parcel waits on.
         web.command(Event::Operator { command }).map_err(told)?;
     }
+    drop(wish(web, who, parcel, Wish::Done(destination)).await?);
     Ok(json!({ "kind": kind, "agrees": agrees }))
 }
 
@@ -185,24 +185,6 @@ fn verdict(sample: &Sample, keyed: &Destination) -> Option<Verdict> {
         (true, true) => Verdict::Right,
         (true, false) => Verdict::Wrong,
         (false, _) => Verdict::Split,
-    })
-}
-
-fn destination(input: &Keyed) -> Result<Destination, &'static str> {
-    let country = input.country.trim().to_ascii_uppercase();
-    if Country::from_alpha2(&country).is_none() {
-        return Err("the country is no ISO 3166-1 code of two letters");
-    }
-    let postcode = input.postcode.trim().to_uppercase();
-    let allowed = |c: char| c.is_ascii_alphanumeric() || c == ' ' || c == '-';
-    if postcode.len() > POSTCODE_MAX || !postcode.chars().all(allowed) {
-        return Err("a postcode has up to 12 letters, digits, blanks and dashes");
-    }
-    Ok(Destination {
-        country,
-        postcode: (!postcode.is_empty()).then_some(postcode),
-        source: DestinationSource::Keyed,
-        confidence: Permille::ONE,
     })
 }
 
@@ -244,15 +226,19 @@ pub(super) async fn places(State(web): State<Web>, Query(find): Query<Text>) -> 
         return Json(json!([])).into_response();
     }
     let wanted = find.country.map(|country| country.to_ascii_uppercase());
+    let asked = web.clone();
+    match aside(&web, move || search(&asked, &text, wanted.as_deref())).await {
+        Ok(found) => Json(found).into_response(),
+        Err(response) => response,
+    }
+}
+
+fn search(web: &Web, text: &str, country: Option<&str>) -> BTreeSet<Place> {
     let mut found = BTreeSet::new();
     for entry in web.manifest.entries().take(ENTRIES_MAX) {
         let city = entry.city.reveal();
-        let fits = city.to_lowercase().starts_with(&text) || entry.postcode.starts_with(&text);
-        if fits
-            && wanted
-                .as_ref()
-                .is_none_or(|country| *country == entry.country)
-        {
+        let fits = city.to_lowercase().starts_with(text) || entry.postcode.starts_with(text);
+        if fits && country.is_none_or(|country| country == entry.country) {
             found.insert(Place {
                 city: city.clone(),
                 country: entry.country.clone(),
@@ -263,7 +249,7 @@ pub(super) async fn places(State(web): State<Web>, Query(find): Query<Text>) -> 
             break;
         }
     }
-    Json(found).into_response()
+    found
 }
 
 /// What a number printed on a label is, whether its check digit holds, and where the manifest says

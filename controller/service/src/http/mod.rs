@@ -11,6 +11,7 @@ mod backup;
 mod coding;
 mod describe;
 mod devices;
+mod door;
 mod events;
 mod files;
 mod guard;
@@ -59,6 +60,7 @@ use crate::routing::Routing;
 use crate::service::stopped;
 use crate::uplink::Counters;
 
+use door::Door;
 use neighbors::Neighbors;
 pub use neighbors::{Neighbor, neighbors};
 
@@ -309,7 +311,10 @@ pub fn router(web: Web) -> Router {
         .route("/readyz", get(metrics::ready))
         .route_layer(middleware::from_fn_with_state(web.clone(), auth::check));
     api.fallback(assets::page)
-        .layer(middleware::from_fn(guard::same_origin))
+        .layer(middleware::from_fn_with_state(
+            web.clone(),
+            guard::same_origin,
+        ))
         .layer(middleware::from_fn(guard::headers))
         .with_state(web)
 }
@@ -425,7 +430,7 @@ pub async fn serve(listener: TcpListener, web: Web) -> anyhow::Result<()> {
         let mut stop = stop.clone();
         async move { stopped(&mut stop).await }
     };
-    let server = axum::serve(listener, router(web)).with_graceful_shutdown(end);
+    let server = axum::serve(Door::new(listener), router(web)).with_graceful_shutdown(end);
     let (served, ()) = tokio::join!(async { server.await }, neighbors.follow(stop));
     served.context("the web server's socket")
 }

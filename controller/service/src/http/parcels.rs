@@ -59,7 +59,7 @@ impl From<OutcomeRow> for Ended {
 /// Parcels, newest first.
 #[utoipa::path(
     get, path = "/api/v1/parcels", params(Find),
-    responses((status = 200, description = "Parcels with outcome and last step"), (status = 503))
+    responses((status = 200, description = "Parcels with their outcome"), (status = 503))
 )]
 pub(super) async fn parcels(State(web): State<Web>, Query(find): Query<Find>) -> Response {
     let limit = limit(find.limit);
@@ -133,33 +133,41 @@ where
     }
 }
 
-/// Asks the journal in a thread of its own, a few at a time.
+/// Asks the journal, aside.
 pub(super) async fn query<T, F>(web: &Web, question: F) -> Result<T, Response>
 where
     T: Send + 'static,
     F: FnOnce(&Reader) -> Result<T, JournalError> + Send + 'static,
 {
+    let path = web.journal.clone();
+    let work = move || Reader::open(&path).and_then(|reader| question(&reader));
+    aside(web, work).await?.map_err(|error| {
+        tracing::warn!(%error, "the journal cannot be read");
+        let text = "the journal cannot be read";
+        problem(StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+    })
+}
+
+/// Does what takes more than a moment in a thread of its own, a few at a time: the line, which shares
+/// the runtime, does not wait for it.
+pub(super) async fn aside<T, F>(web: &Web, work: F) -> Result<T, Response>
+where
+    T: Send + 'static,
+    F: FnOnce() -> T + Send + 'static,
+{
     let busy = |text| problem(StatusCode::SERVICE_UNAVAILABLE, text).into_response();
     let Ok(permit) = Arc::clone(&web.limits.queries).try_acquire_owned() else {
         return Err(busy("too many questions at once; try again"));
     };
-    let path = web.journal.clone();
     let work = move || {
-        let answer = Reader::open(&path).and_then(|reader| question(&reader));
+        let answer = work();
         drop(permit);
         answer
     };
-    match tokio::task::spawn_blocking(work).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "the journal cannot be read");
-            Err(busy("the journal cannot be read"))
-        }
-        Err(error) => {
-            tracing::error!(%error, "a question to the journal failed");
-            Err(busy("the journal cannot be read"))
-        }
-    }
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        tracing::error!(%error, "a question failed");
+        busy("the question failed; the log says why")
+    })
 }
 
 fn to_json(value: &impl Serialize) -> Response {

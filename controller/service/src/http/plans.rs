@@ -17,6 +17,7 @@ use super::api::{answer, body, csv, done, problem};
 use super::auth::Who;
 use super::parcels::query;
 use crate::clock;
+use crate::import::rules;
 use crate::office::{Activation, Office};
 use crate::trial;
 
@@ -96,57 +97,10 @@ fn to_record(rule: &Rule) -> Vec<String> {
     responses((status = 200, description = "Rules"), (status = 422))
 )]
 pub(super) async fn from_csv(text: String) -> Response {
-    match rules_of(&text) {
+    match rules(&text) {
         Ok(rules) => Json(json!({ "rule": rules })).into_response(),
         Err(text) => problem(StatusCode::UNPROCESSABLE_ENTITY, &text).into_response(),
     }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Record {
-    name: String,
-    #[serde(default)]
-    hop: Option<String>,
-    #[serde(default)]
-    country: Option<String>,
-    #[serde(default)]
-    postcode_prefix: Option<String>,
-    chutes: String,
-    #[serde(default)]
-    spread: bool,
-}
-
-fn rules_of(text: &str) -> Result<Vec<Rule>, String> {
-    let mut reader = csv::ReaderBuilder::new()
-        .trim(csv::Trim::All)
-        .from_reader(text.trim_start_matches('\u{feff}').as_bytes());
-    let mut rules = Vec::new();
-    for record in reader.deserialize::<Record>() {
-        let record = record.map_err(|error| error.to_string())?;
-        let line = rules.len().saturating_add(2);
-        let chutes = record
-            .chutes
-            .split([' ', ',', ';'])
-            .filter(|part| !part.is_empty());
-        let chutes = chutes.map(|part| part.parse().map(ChuteId));
-        let chutes: Result<Vec<ChuteId>, _> = chutes.collect();
-        let wrong = |_no_number| {
-            let found = &record.chutes;
-            format!("line {line}: chutes are numbers with blanks between them, found `{found}`")
-        };
-        let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
-        rules.push(Rule {
-            chutes: chutes.map_err(wrong)?,
-            name: record.name,
-            hop: filled(record.hop),
-            country: filled(record.country),
-            postcode_prefix: filled(record.postcode_prefix),
-            spread: record.spread,
-            ..Rule::default()
-        });
-    }
-    Ok(rules)
 }
 
 /// A plan to be kept.
@@ -348,7 +302,7 @@ mod tests {
         let rules = plan("a,FR,1 2,true\nb,,3,false").rules;
         let table: Vec<String> = rules.iter().map(|rule| to_record(rule).join(",")).collect();
         let text = format!("{}\n{}", COLUMNS.join(","), table.join("\n"));
-        assert_eq!(rules_of(&text).unwrap(), rules);
+        assert_eq!(rules(&text).unwrap(), rules);
         let wrong = rules_of("name,chutes\na,x").unwrap_err();
         assert!(wrong.contains("line 2"), "{wrong}");
     }

@@ -1,14 +1,16 @@
 //! Routes from this site, for planners: places on a map, and what is possible now.
 
+use std::sync::Arc;
+
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use sortline_route::{Level, Network, Node, Query as Wanted};
-use std::sync::Arc;
 
 use super::Web;
 use super::api::{json_of, problem};
+use super::parcels::aside;
 use crate::clock;
 use crate::commands::route::{Wire, destination, wire};
 use crate::config::ConfigError;
@@ -51,9 +53,13 @@ pub(super) async fn places(State(web): State<Web>) -> Response {
             .from_reader(text.as_bytes());
         Ok(reader.deserialize().collect::<Result<_, _>>()?)
     };
-    match read(&web) {
-        Ok(places) => json_of(&places),
-        Err(error) => problem(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()).into_response(),
+    let asked = web.clone();
+    match aside(&web, move || read(&asked)).await {
+        Ok(Ok(places)) => json_of(&places),
+        Ok(Err(error)) => {
+            problem(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()).into_response()
+        }
+        Err(response) => response,
     }
 }
 
@@ -82,42 +88,34 @@ pub(super) async fn routes(State(web): State<Web>, Query(ask): Query<Ask>) -> Re
     if ask.to.len() > TEXT_MAX {
         return wrong("the destination is too long");
     }
-    let Ok(permit) = Arc::clone(&web.limits.queries).try_acquire_owned() else {
-        let text = "too many questions at once; try again";
-        return problem(StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+    let level = match ask.service.as_deref().map(Level::parse) {
+        Some(None) => return wrong("service is express, standard or economy"),
+        Some(Some(level)) => level,
+        None => Level::default(),
     };
     let now = web.ends.routing.network();
-    let work = move || {
-        let found = find(now, &ask);
-        drop(permit);
-        found
-    };
-    match tokio::task::spawn_blocking(work).await {
+    match aside(&web, move || find(now, &ask, level)).await {
         Ok(Ok(options)) => json_of(&options),
         Ok(Err(error)) => {
             let first = error.problems.first().map(|problem| problem.text.clone());
             wrong(&first.unwrap_or_default())
         }
-        Err(error) => {
-            tracing::error!(%error, "a search for routes failed");
-            wrong("the search failed; the log says why")
-        }
+        Err(response) => response,
     }
 }
 
-fn find(now: Now, ask: &Ask) -> Result<Vec<Wire>, ConfigError> {
+fn find(now: Now, ask: &Ask, level: Level) -> Result<Vec<Wire>, ConfigError> {
     let none = |text: &str| ConfigError::whole("site.toml".as_ref(), text);
     let (network, from) = now.ok_or_else(|| none("the site has no transport network"))?;
     let to = destination(&network, &ask.to)?;
     let ready = network::minute(clock::wall());
     let ready = ready.ok_or_else(|| none("the time is beyond the years 1970 to 5000"))?;
-    let level = ask.service.as_deref().and_then(Level::parse);
     let options = network.options(&Wanted {
         from,
         to,
         ready,
         weight_g: ask.weight_g.unwrap_or(500).clamp(1, WEIGHT_G_MAX),
-        level: level.unwrap_or_default(),
+        level,
         promise: None,
         options: OPTIONS_MAX,
     });

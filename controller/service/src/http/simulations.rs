@@ -35,7 +35,7 @@ const SCENARIOS: [(&str, &str); 2] = [
     ),
 ];
 
-/// The plant of a scenario that names none.
+/// The plant of a scenario that names none, on a site that has none.
 const PLANT: &str = include_str!("../../../../config/demo/plant.toml");
 
 /// Scenarios that can be run.
@@ -93,14 +93,11 @@ pub(super) async fn simulate(
             Err(response) => return response,
         },
     };
-    let config: ScenarioConfig = match toml::from_str(text) {
+    let config = match ScenarioConfig::from_toml("the scenario", text) {
         Ok(config) => config,
         Err(error) => return wrong(&error.to_string()),
     };
-    let plant = config.plant.clone().map_or_else(
-        || PlantConfig::from_toml("plant.toml", PLANT).map_err(|error| error.to_string()),
-        Ok,
-    );
+    let plant = config.plant.clone().map_or_else(|| plant(&web), Ok);
     let plant = match plant {
         Ok(plant) => plant,
         Err(error) => return wrong(&error),
@@ -127,6 +124,13 @@ pub(super) async fn simulate(
         return response;
     }
     run_one(&web, scenario, order).await
+}
+
+/// The plant of the site, or the demonstration's where it has none.
+fn plant(web: &Web) -> Result<PlantConfig, String> {
+    let text = web.files.text("plant.toml");
+    let text = text.as_deref().unwrap_or(PLANT);
+    PlantConfig::from_toml("plant.toml", text).map_err(|error| error.to_string())
 }
 
 async fn run_one(web: &Web, scenario: Scenario, order: Order) -> Response {

@@ -1,4 +1,4 @@
-//! Public and company data as tables of a transport network.
+//! Public and company data as tables of a transport network, and sort plans.
 //!
 //! A format gives [`Brought`]: rows, what was left out and why, and what the source does not say
 //! and was assumed. [`Brought::write`] adds the rows to the tables of a folder, whole or not at all.
@@ -6,11 +6,13 @@
 mod columns;
 mod gtfs;
 mod openflights;
+mod rules;
 mod source;
 
 pub use columns::{Mapping, company};
 pub use gtfs::gtfs;
 pub use openflights::openflights;
+pub use rules::rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

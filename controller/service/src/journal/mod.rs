@@ -99,6 +99,17 @@ pub enum JournalError {
     },
 }
 
+impl JournalError {
+    /// Whether what was named is no journal at all.
+    pub fn is_misnamed(&self) -> bool {
+        match self {
+            Self::Foreign { .. } => true,
+            Self::Io { source, .. } => source.kind() == std::io::ErrorKind::NotFound,
+            _ => false,
+        }
+    }
+}
+
 /// A link of a hash chain: SHA-256 over the link before, the row's number, its head and its body.
 pub(crate) type Link = [u8; 32];
 

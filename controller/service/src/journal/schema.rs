@@ -1,6 +1,6 @@
 //! Tables, and opening of journal files.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
@@ -97,10 +97,45 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, JournalError> {
         source,
     };
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-    connection.busy_timeout(BUSY).map_err(failed)?;
-    check(path, &connection)?;
-    Ok(connection)
+    let open = |path: &Path, flags| {
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY)?;
+        Ok(connection)
+    };
+    let connection = open(path, flags).map_err(failed)?;
+    match check(path, &connection) {
+        // A reader of a write-ahead journal makes files beside it. On storage that cannot be written
+        // an archived one is read as it lies: nothing changes there.
+        Err(JournalError::Sqlite { .. }) if !beside(path, "-wal").exists() => {
+            let uri = immutable(path);
+            let flags = flags | OpenFlags::SQLITE_OPEN_URI;
+            let connection = open(&uri, flags).map_err(failed)?;
+            check(path, &connection)?;
+            Ok(connection)
+        }
+        checked => checked.map(|()| connection),
+    }
+}
+
+/// The path of a file that SQLite keeps beside a journal.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+/// The URI by which SQLite opens a file that nobody changes (<https://www.sqlite.org/uri.html>).
+fn immutable(path: &Path) -> PathBuf {
+    let mut uri = String::from("file:");
+    for byte in path.as_os_str().as_encoded_bytes() {
+        if byte.is_ascii_alphanumeric() || b"/-_.".contains(byte) {
+            uri.push(char::from(*byte));
+        } else {
+            uri.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    uri.push_str("?immutable=1");
+    uri.into()
 }
 
 fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {

@@ -325,7 +325,9 @@ impl Batch<'_> {
             self.action(action, record.wall)?;
         }
         if let Some(origin) = &record.origin {
-            let insert = "INSERT INTO command (id, event, wall_us, via) VALUES (?1, ?2, ?3, ?4)";
+            // An id may come again long after: then its first use stays on record.
+            let insert = "INSERT INTO command (id, event, wall_us, via) VALUES (?1, ?2, ?3, ?4) \
+                          ON CONFLICT (id) DO NOTHING";
             let wall = record.wall.as_microsecond();
             self.run_cached(insert, params![origin.id, *self.last, wall, origin.via])?;
         }

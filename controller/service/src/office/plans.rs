@@ -56,14 +56,16 @@ impl Office {
     pub fn adopt_plan(&self, file: &SortPlan, at: Timestamp) -> Result<SortPlan, OfficeError> {
         let body = body(file);
         self.change(|transaction| {
-            let known = "SELECT count(*) FROM plan WHERE body = ?1";
-            let known: i64 = transaction.query_row(known, [&body], |row| row.get(0))?;
-            if known > 0
+            let (author, text) = ("plan.toml", "read from the site's file");
+            let last = "SELECT body FROM plan WHERE author = ?1 ORDER BY id DESC LIMIT 1";
+            let last: Option<String> = transaction
+                .query_row(last, [author], |row| row.get(0))
+                .optional()?;
+            if last.as_ref() == Some(&body)
                 && let Some(plan) = active(transaction)?
             {
                 return Ok((plan, None));
             }
-            let (author, text) = ("plan.toml", "read from the site's file");
             let id = insert(transaction, file, (author, text), at)?;
             activate(transaction, id, author, at, None)?;
             let kept = load(transaction, id)?;
@@ -210,13 +212,13 @@ fn insert(
     at: Timestamp,
 ) -> rusqlite::Result<i64> {
     // The site's file may change under the same version; its later contents are told apart.
-    let taken = "SELECT count(*) FROM plan WHERE version = ?1 OR version LIKE ?1 || ' (%'";
-    let taken: i64 = connection.query_row(taken, [&plan.version], |row| row.get(0))?;
-    let version = if taken == 0 {
-        plan.version.clone()
-    } else {
-        format!("{} ({})", plan.version, taken.saturating_add(1))
-    };
+    let mut taken = connection.prepare("SELECT 1 FROM plan WHERE version = ?1")?;
+    let mut version = plan.version.clone();
+    let mut number = 1_u32;
+    while taken.exists([&version])? {
+        number = number.saturating_add(1);
+        version = format!("{} ({number})", plan.version);
+    }
     let insert = "INSERT INTO plan (version, body, author, comment, made_us) \
                   VALUES (?1, ?2, ?3, ?4, ?5)";
     connection.execute(

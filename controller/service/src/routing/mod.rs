@@ -139,6 +139,12 @@ impl Routes {
         }))
     }
 
+    /// The country (ISO 3166-1 alpha-2) of the place where parcels set out.
+    pub fn country(&self) -> &str {
+        let place = self.network.node(self.origin);
+        place.map_or("", |place| &place.country)
+    }
+
     /// The same network under other conditions.
     fn under(
         &self,

@@ -5,15 +5,17 @@ use std::net::{SocketAddr, TcpListener};
 
 use anyhow::Context as _;
 use rumqttd::{Broker, Config, ConnectionSettings, RouterConfig, ServerSettings};
+use sortline_fieldbus::mqtt::Access;
 
 /// Largest message, bytes.
 const PAYLOAD_MAX: usize = 256 * 1024;
 
-/// Starts the broker and gives the address it listens on. It lasts as long as the process.
+/// Starts the broker and gives the address it listens on. It lasts as long as the process. Where the
+/// controller has a name, nobody is let in under another.
 ///
 /// # Errors
 /// The address is in use, or the system has no thread to give.
-pub fn start(listen: SocketAddr) -> anyhow::Result<SocketAddr> {
+pub fn start(listen: SocketAddr, access: &Access) -> anyhow::Result<SocketAddr> {
     // The broker binds by itself and only logs when it cannot: find out here, and learn the port
     // behind port 0.
     let probe = TcpListener::bind(listen)
@@ -22,7 +24,7 @@ pub fn start(listen: SocketAddr) -> anyhow::Result<SocketAddr> {
         .local_addr()
         .context("the MQTT broker's address is unknown")?;
     drop(probe);
-    let mut broker = Broker::new(config(address));
+    let mut broker = Broker::new(config(address, access));
     let serve = move || {
         if let Err(error) = broker.start() {
             tracing::error!(%error, "the embedded MQTT broker ended");
@@ -35,12 +37,14 @@ pub fn start(listen: SocketAddr) -> anyhow::Result<SocketAddr> {
     Ok(address)
 }
 
-fn config(listen: SocketAddr) -> Config {
+fn config(listen: SocketAddr, access: &Access) -> Config {
+    let login = access.login();
+    let login = login.map(|(user, password)| (user.to_owned(), password.to_owned()));
     let connections = ConnectionSettings {
         connection_timeout_ms: 5_000,
         max_payload_size: PAYLOAD_MAX,
         max_inflight_count: 100,
-        auth: None,
+        auth: login.map(|login| [login].into_iter().collect()),
         external_auth: None,
         dynamic_filters: true,
     };

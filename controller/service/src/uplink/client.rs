@@ -9,6 +9,7 @@ use rumqttc::v5::mqttbytes::v5::{
 };
 use rumqttc::v5::{AsyncClient, Event, EventLoop, MqttOptions};
 use serde_json::json;
+use sortline_fieldbus::mqtt::Server;
 use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 
@@ -17,6 +18,7 @@ use super::{Counters, Publication, Topics};
 use crate::clock;
 use crate::engine::Commanded;
 use crate::journal::Origin;
+use crate::resolver::checked;
 use crate::routing::Routing;
 use crate::service::stopped;
 
@@ -35,10 +37,8 @@ const FAREWELL: Duration = Duration::from_millis(500);
 /// What the uplink needs to know.
 #[derive(Debug)]
 pub struct Settings {
-    /// Broker's host.
-    pub host: String,
-    /// Broker's port.
-    pub port: u16,
+    /// The broker.
+    pub server: Server,
     /// Client id; two clients with one id would push each other out.
     pub client_id: String,
     /// Keep-alive.
@@ -124,7 +124,9 @@ pub async fn run(
 }
 
 fn options(settings: &Settings) -> MqttOptions {
-    let mut options = MqttOptions::new(&settings.client_id, &settings.host, settings.port);
+    let Server { host, port, access } = &settings.server;
+    let mut options = MqttOptions::new(&settings.client_id, host, *port);
+    access.show(&mut options);
     let will = connection_state("CONNECTION_BROKEN");
     let topic = settings.topics.connection();
     options
@@ -231,6 +233,9 @@ impl Uplink {
             self.gate
                 .judge(clock::wall(), name, &publish.payload, publish.retain);
         let result = result.and_then(|wanted| self.carry_out(wanted, id.as_deref()));
+        if let (Err(Refused::Busy), Some(id)) = (&result, &id) {
+            self.gate.forget(id);
+        }
         match result {
             Ok(()) => self.counters.commands_accepted += 1,
             Err(_) => self.counters.commands_refused += 1,
@@ -260,6 +265,10 @@ impl Uplink {
         };
         match wanted {
             Wanted::Line(command) => {
+                let command = checked(command).map_err(|why| {
+                    tracing::warn!(why, "a command was refused");
+                    Refused::Invalid
+                })?;
                 let id = id.unwrap_or_default().to_owned();
                 let commanded = Commanded {
                     event: sortline_core::Event::Operator { command },

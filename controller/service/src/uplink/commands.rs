@@ -17,11 +17,11 @@ use crate::conditions::Told;
 /// Longest payload read, bytes.
 const PAYLOAD_MAX: usize = 4_096;
 
-/// Ids remembered.
-const SEEN_MAX: usize = 4_096;
+/// Ids remembered at least; one whose deadline has not passed is remembered in any case.
+const SEEN_MIN: usize = 4_096;
 
 /// Commands accepted in one second.
-const PER_SECOND_MAX: u32 = 20;
+pub const PER_SECOND_MAX: u32 = 20;
 
 /// Names of the commands that there are.
 pub const NAMES: [&str; 7] = [
@@ -81,20 +81,26 @@ pub struct Verdict {
 pub struct Gate {
     ahead_max: SignedDuration,
     seen: BTreeSet<String>,
-    order: VecDeque<String>,
+    /// In the order of acceptance, each with its deadline.
+    order: VecDeque<(String, Timestamp)>,
     second: (i64, u32),
 }
 
 impl Gate {
-    /// A gate that knows the ids of commands accepted before, oldest last.
-    pub fn new(ahead_max_s: u32, known: Vec<String>) -> Self {
+    /// A gate that knows at `now` the ids of commands accepted before, oldest last.
+    pub fn new(ahead_max_s: u32, known: Vec<String>, now: Timestamp) -> Self {
+        let ahead_max = SignedDuration::from_secs(ahead_max_s.into());
         let mut gate = Self {
-            ahead_max: SignedDuration::from_secs(ahead_max_s.into()),
+            ahead_max,
             seen: BTreeSet::new(),
             order: VecDeque::new(),
             second: (0, 0),
         };
-        known.into_iter().rev().for_each(|id| gate.remember(id));
+        // The latest deadline that they can have had.
+        let until = now.saturating_add(ahead_max).unwrap_or(now);
+        for id in known.into_iter().rev() {
+            gate.remember(id, until, now);
+        }
         gate
     }
 
@@ -135,18 +141,25 @@ impl Gate {
             return Err(Refused::TooMany);
         }
         self.second = (second, before.saturating_add(1));
-        self.remember(id);
+        self.remember(id, deadline, now);
         Ok(wanted)
     }
 
-    fn remember(&mut self, id: String) {
-        if self.order.len() >= SEEN_MAX
-            && let Some(oldest) = self.order.pop_front()
+    /// Forgets an accepted command that came to nothing, so that it may be sent again.
+    pub fn forget(&mut self, id: &str) {
+        if self.seen.remove(id) {
+            self.order.retain(|(known, _)| known != id);
+        }
+    }
+
+    fn remember(&mut self, id: String, deadline: Timestamp, now: Timestamp) {
+        while self.order.len() >= SEEN_MIN
+            && let Some((oldest, _)) = self.order.pop_front_if(|(_, until)| *until < now)
         {
             self.seen.remove(&oldest);
         }
         if self.seen.insert(id.clone()) {
-            self.order.push_back(id);
+            self.order.push_back((id, deadline));
         }
     }
 }
@@ -228,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_command_in_time_is_accepted_once() {
-        let mut gate = Gate::new(60, Vec::new());
+        let mut gate = Gate::new(60, Vec::new(), now());
         let payload = reset("a-1", "2026-11-23T12:00:30Z");
         assert_eq!(
             judge(&mut gate, "reset", &payload),
@@ -239,7 +252,7 @@ mod tests {
 
     #[test]
     fn conditions_come_and_go_by_command() {
-        let mut gate = Gate::new(60, Vec::new());
+        let mut gate = Gate::new(60, Vec::new(), now());
         let head = |id: &str| format!(r#"{{"id":"{id}","deadline":"2026-11-23T12:00:30Z""#);
         let told = r#"{"id":"c1","from":"2026-11-23T12:00:00Z","to":"2026-11-24T12:00:00Z",
             "change":{"kind":"close","place":"DE-LEJ"},"reason":"snow"}"#;
@@ -268,9 +281,37 @@ mod tests {
 
     #[test]
     fn ids_from_before_a_restart_are_known() {
-        let mut gate = Gate::new(60, vec!["a-1".to_owned()]);
+        let mut gate = Gate::new(60, vec!["a-1".to_owned()], now());
         let payload = reset("a-1", "2026-11-23T12:00:30Z");
         assert_eq!(judge(&mut gate, "reset", &payload), Err(Refused::Duplicate));
+    }
+
+    #[test]
+    fn an_id_is_known_as_long_as_its_deadline_lasts() {
+        let mut gate = Gate::new(3_600, Vec::new(), now());
+        let second = |n: i64| now() + SignedDuration::from_secs(n);
+        let send = |gate: &mut Gate, id: &str, at: i64, deadline: i64| {
+            let payload = reset(id, &second(deadline).to_string());
+            gate.judge(second(at), "reset", payload.as_bytes(), false)
+                .result
+        };
+        assert!(send(&mut gate, "first", 0, 3_600).is_ok());
+        for n in 0..6_000 {
+            let at = n / 20;
+            assert!(send(&mut gate, &format!("n{n}"), at, at).is_ok(), "{n}");
+        }
+        let again = send(&mut gate, "first", 301, 3_600);
+        assert_eq!(again, Err(Refused::Duplicate));
+        assert_eq!(gate.seen.len(), gate.order.len());
+    }
+
+    #[test]
+    fn a_command_that_came_to_nothing_may_come_again() {
+        let mut gate = Gate::new(60, Vec::new(), now());
+        let payload = reset("a", "2026-11-23T12:00:30Z");
+        assert!(judge(&mut gate, "reset", &payload).is_ok());
+        gate.forget("a");
+        assert!(judge(&mut gate, "reset", &payload).is_ok());
     }
 
     #[test]
@@ -313,7 +354,7 @@ mod tests {
             ("reset", " ".repeat(PAYLOAD_MAX + 1), Refused::Malformed),
         ];
         for (name, payload, expected) in table {
-            let mut gate = Gate::new(60, Vec::new());
+            let mut gate = Gate::new(60, Vec::new(), now());
             assert_eq!(
                 judge(&mut gate, name, &payload),
                 Err(expected),
@@ -325,7 +366,7 @@ mod tests {
     #[test]
     fn a_retained_command_is_refused_under_its_id() {
         let payload = reset("a", "2026-11-23T12:00:30Z");
-        let verdict = Gate::new(60, Vec::new()).judge(now(), "reset", payload.as_bytes(), true);
+        let verdict = Gate::new(60, Vec::new(), now()).judge(now(), "reset", payload.as_bytes(), true);
         assert_eq!(
             verdict,
             Verdict {
@@ -337,7 +378,7 @@ mod tests {
 
     #[test]
     fn a_flood_is_cut_off() {
-        let mut gate = Gate::new(60, Vec::new());
+        let mut gate = Gate::new(60, Vec::new(), now());
         let results = (0..100).map(|n| {
             judge(
                 &mut gate,

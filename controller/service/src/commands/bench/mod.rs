@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 /// Arguments of `sortline bench`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: sortline bench read --tier T1,T2 --frames 50")]
 pub struct Args {
     #[command(subcommand)]
     what: What,

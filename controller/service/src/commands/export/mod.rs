@@ -14,6 +14,7 @@ use crate::journal::{OutcomeRow, Reader};
 
 /// Arguments of `sortline export`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: sortline export csv sortline-data > outcomes.csv")]
 pub struct Args {
     #[command(subcommand)]
     format: Format,
