@@ -454,7 +454,7 @@ mod tests {
             if let Some(resolution) = says.clone() {
                 plant.tell(Event::Resolved { parcel, resolution });
             }
-            plant.run(9_000);
+            plant.run(25_000);
             let seen = plant.outcomes.get(&parcel);
             if let Some(expected) = expected {
                 assert_eq!(seen, Some(&expected), "{says:?}");

@@ -38,9 +38,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use address::Dialer;
-pub use sortline_regmap::{CAMERAS_MAX, DIVERTERS_MAX, EYES_MAX};
 pub use frame::Framing;
 use session::{End, Session};
+pub use sortline_regmap::{CAMERAS_MAX, DIVERTERS_MAX, EYES_MAX};
 pub use statistics::{Points, Statistics};
 use tap::Tap;
 

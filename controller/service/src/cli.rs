@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::commands::{
-    ReaderGone, bench, calibrate, check, demo, export, import, plan, plant, read, replay, route, serve, sim,
-    trace,
+    ReaderGone, bench, calibrate, check, demo, export, import, plan, plant, read, replay, route,
+    serve, sim, trace,
 };
 use crate::config::ConfigError;
 use crate::journal::JournalError;

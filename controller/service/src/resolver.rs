@@ -219,6 +219,24 @@ mod tests {
     }
 
     #[test]
+    fn only_destinations_are_taken() {
+        let found = keyed(" gb", "sw1a 1aa").unwrap();
+        assert_eq!(
+            (found.country.as_str(), found.postcode.as_deref()),
+            ("GB", Some("SW1A 1AA"))
+        );
+        assert_eq!(keyed("DE", "").unwrap().postcode, None);
+        for (country, postcode) in [
+            ("XX", ""),
+            ("", ""),
+            ("DE", "<script>"),
+            ("DE", "1234567890123"),
+        ] {
+            assert!(keyed(country, postcode).is_err(), "{country} {postcode}");
+        }
+    }
+
+    #[test]
     fn what_a_person_keyed_stands_above_labels_and_below_holds() {
         let resolver = resolver();
         let keyed = |codes: &[&str], country: &str| {
@@ -237,7 +255,10 @@ mod tests {
                 panic!("{codes:?}: {found:?}");
             };
             assert_eq!(destination.country, "IT", "{codes:?}");
-            assert!(hop.is_some(), "{codes:?}: a keyed parcel has a route as well");
+            assert!(
+                hop.is_some(),
+                "{codes:?}: a keyed parcel has a route as well"
+            );
         }
         for (codes, country, reason) in [
             (&["C1"][..], "FR", "lithium_battery"),

@@ -28,7 +28,7 @@ use crate::config::{self, Broker, ConfigError, Configuration, Files, Login, Site
 use crate::engine::{Commanded, Engine, Inputs, Outputs, Picture};
 use crate::field::{self, Place};
 use crate::http::{self, Ends, Fixed, SiteInfo, Web};
-use crate::journal::{self, Committed, Journal, Reader, Record, Replayed, Writer};
+use crate::journal::{self, Committed, Journal, JournalError, Reader, Record, Replayed, Writer};
 use crate::live::{self, Desk, Feeds, Model, View};
 use crate::office::{AlarmRow, Office, random_code};
 use crate::resolver::Resolver;
@@ -113,9 +113,11 @@ pub async fn start(all: Configuration, data: &Path) -> anyhow::Result<Service> {
     };
     let access = config::access(&site.config.mqtt, &all.files)?;
     let place = Place::new(&site.config, &line, all.wiring, (&all.files, &access))?;
+    let country = country_of(&site.config.origin, all.routes.as_ref());
     let routes = (all.routes, all.files, site.config.origin.clone());
     let parts = Parts {
         site,
+        country,
         access,
         line,
         begun,
@@ -129,6 +131,7 @@ pub async fn start(all: Configuration, data: &Path) -> anyhow::Result<Service> {
 /// What a service is put together from.
 struct Parts {
     site: Site,
+    country: String,
     access: Access,
     line: LineConfig,
     begun: Begun,
@@ -155,16 +158,14 @@ impl Parts {
         let (told, committed) = mpsc::channel(TOLD);
         let (desk, orders) = mpsc::channel(ORDERS);
 
-        let country = country_of(&origin, routes.as_ref());
         let routing = routing::start(routes, (files, origin), &fixed.office, &mut tasks);
         let field = field::start(place, (&site.config.node, &line), begun.cursor, &mut tasks)?;
-        let window = PER_SECOND_MAX.saturating_mul(site.config.mqtt.command_s_max);
-        let ids = begun.journal.command_ids(window.max(COMMAND_IDS))?;
+        let ids = known_commands(&begun.journal, &site)?;
         let ends = (&commands, &routing);
-        let at = (&site, self.access);
-        let host = start_uplink(at, &line, ids, ends, &stopped, &mut tasks)?;
+        let host = start_uplink((&site, self.access), &line, ids, ends, &stopped, &mut tasks)?;
         let journal = start_journal(begun.journal, &site, journalled, told)?;
-        let (shots, readings, triggers) = start_vision((&site, &country), &stopped, &mut tasks)?;
+        let (shots, readings, triggers) =
+            start_vision((&site, &self.country), &stopped, &mut tasks)?;
         let history = keep_alarms(&fixed.office, &mut tasks);
         let feeds = Feeds::new(committed, shots, orders, pictures.clone(), history);
         let live = tokio::spawn(live::run(model, feeds, views, host.outbox));
@@ -352,6 +353,12 @@ struct Host {
     outbox: Outbox,
     counters: watch::Receiver<Counters>,
     broker: Option<SocketAddr>,
+}
+
+/// Ids of commands of before: all whose deadlines may still last.
+fn known_commands(journal: &Journal, site: &Site) -> Result<Vec<String>, JournalError> {
+    let window = PER_SECOND_MAX.saturating_mul(site.config.mqtt.command_s_max);
+    journal.command_ids(window.max(COMMAND_IDS))
 }
 
 fn start_uplink(

@@ -137,7 +137,10 @@ mod tests {
         assert_eq!(office.adopt_plan(&changed, at(5)).unwrap(), adopted);
 
         let back = office.adopt_plan(&file, at(6)).unwrap();
-        assert_eq!(back.hold, file.hold, "the file as it was before is a change too");
+        assert_eq!(
+            back.hold, file.hold,
+            "the file as it was before is a change too"
+        );
         assert_eq!(back.version, format!("{} (3)", file.version));
         assert_eq!(office.adopt_plan(&file, at(7)).unwrap(), back);
     }

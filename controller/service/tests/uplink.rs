@@ -83,9 +83,8 @@ mod tests {
 
     fn mosquitto_with(site: &Path, port: u16, access: &str) -> Process {
         let file = site.join("mosquitto.conf");
-        let text = format!(
-            "listener {port} 127.0.0.1\n{access}\nlog_dest stderr\nlog_timestamp false\n"
-        );
+        let text =
+            format!("listener {port} 127.0.0.1\n{access}\nlog_dest stderr\nlog_timestamp false\n");
         std::fs::write(&file, text).unwrap();
         // Only its stderr is not held back in a buffer.
         let mut command = Command::new("sh");
@@ -233,7 +232,16 @@ mod tests {
             users.display()
         );
         let _broker = mosquitto_with(&site.0, port, &access);
-        let host = ["-h", "localhost", "-u", "host", "-P", "other", "--cafile", &authority];
+        let host = [
+            "-h",
+            "localhost",
+            "-u",
+            "host",
+            "-P",
+            "other",
+            "--cafile",
+            &authority,
+        ];
         let connection = listen_as(port, "connection", &host);
 
         std::fs::write(site.0.join("password"), "wrong\n").unwrap();
@@ -243,7 +251,10 @@ mod tests {
         std::fs::write(site.0.join("password"), "s3cret\n").unwrap();
         let mut service = site.serve();
         let online = connection.told(&format!("{BASE}/connection "));
-        assert!(online.contains("ONLINE"), "the wrong password told nothing: {online}");
+        assert!(
+            online.contains("ONLINE"),
+            "the wrong password told nothing: {online}"
+        );
         assert_eq!(service.end(), 0);
         let offline = connection.told(&format!("{BASE}/connection "));
         assert!(offline.contains("OFFLINE"), "{offline}");

@@ -121,7 +121,10 @@ mod tests {
             assert!(!format!("{access:?}").contains("s3cret"));
         }
         for text in ["", "\n", "two\nlines\n", "nul\0"] {
-            assert!(matches!(read(text), Err(PasswordError::Content)), "{text:?}");
+            assert!(
+                matches!(read(text), Err(PasswordError::Content)),
+                "{text:?}"
+            );
         }
         fs::remove_dir_all(&folder).unwrap();
         let gone = Access::user_from_file("line", &file);

@@ -27,7 +27,10 @@ pub enum TlsError {
 ///
 /// # Errors
 /// [`TlsError`].
-pub fn client(authority: &Path, own: Option<(&Path, &Path)>) -> Result<Arc<ClientConfig>, TlsError> {
+pub fn client(
+    authority: &Path,
+    own: Option<(&Path, &Path)>,
+) -> Result<Arc<ClientConfig>, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(authority)? {
         roots.add(certificate).map_err(TlsError::Refused)?;

@@ -132,8 +132,8 @@ impl Arguments {
         };
         let mut access = Access::default();
         if let (Some(user), Some(file)) = (&self.mqtt_user, &self.mqtt_password_file) {
-            access = Access::user_from_file(user, file)
-                .with_context(|| file.display().to_string())?;
+            access =
+                Access::user_from_file(user, file).with_context(|| file.display().to_string())?;
         }
         if let Some(authority) = &self.mqtt_authority {
             access = access.over_tls(tls::client(authority, None)?);

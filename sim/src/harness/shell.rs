@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use sortline_core::{
-    CameraId, ChuteId, ChuteState, Command, DestinationSource, Event, NoRead, OperatorCommand, ParcelId, Reading,
-    Resolution, TriggerId,
+    CameraId, ChuteId, ChuteState, Command, DestinationSource, Event, NoRead, OperatorCommand,
+    ParcelId, Reading, Resolution, TriggerId,
 };
 use sortline_logic::TriggerPulse;
 

@@ -60,14 +60,10 @@ impl CaptureError {
     }
 
     /// The same of a camera that had answered.
-    pub(crate) fn after_answer(self) -> Self {
-        match self {
-            Self::Stalled { reason, times, .. } => Self::Stalled {
-                reason,
-                times,
-                answered: true,
-            },
-            other => other,
+    pub(crate) fn after_answer(mut self) -> Self {
+        if let Self::Stalled { answered, .. } = &mut self {
+            *answered = true;
         }
+        self
     }
 }

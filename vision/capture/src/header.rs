@@ -201,7 +201,11 @@ mod tests {
         let twice = b"II*\0\x08\0\0\0\x03\0\0\x01\x03\0\x01\0\0\0\0\x02\0\0\
             \x01\x01\x04\0\x01\0\0\0\0\x01\0\0\
             \0\x01\x03\0\x01\0\0\0\x01\0\0\0";
-        assert_eq!(found(twice), Some((Kind::Tiff, 512, 256)), "the first counts");
+        assert_eq!(
+            found(twice),
+            Some((Kind::Tiff, 512, 256)),
+            "the first counts"
+        );
     }
 
     #[test]

@@ -120,7 +120,8 @@ impl Line {
         };
         // A parcel that comes round is known by order and length alone: a reading of this lap
         // has to confirm it.
-        if parcel.lap > 0 && parcel.keyed.is_none() && !parcel.evidence.fresh() && !planted::is(17) {
+        if parcel.lap > 0 && parcel.keyed.is_none() && !parcel.evidence.fresh() && !planted::is(17)
+        {
             return if complete {
                 Known::Again(no_read)
             } else {

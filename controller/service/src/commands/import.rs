@@ -11,7 +11,7 @@ use sortline_route::{Network, TableName};
 use crate::cli::{FAILED, FINE};
 use crate::clock;
 use crate::config::{self, ConfigError, Files, Manifest};
-use crate::import::{Brought, Mapping, company, gtfs, openflights, rules};
+use crate::import::{Brought, Mapping, company, gtfs, openflights, rules_of};
 use crate::network::{self, Source};
 
 /// Arguments of `sortline import`.
@@ -73,7 +73,7 @@ enum Table {
     Calendars,
     /// Parcels announced.
     Manifest,
-    /// Rules of a sort plan: name, hop, country, postcode_prefix, chutes, spread.
+    /// Rules of a sort plan: name, hop, country, `postcode_prefix`, chutes, spread.
     Plan,
 }
 
@@ -161,7 +161,7 @@ fn manifest(args: &Args, columns: &Mapping) -> anyhow::Result<ExitCode> {
 fn plan(args: &Args, columns: &Mapping) -> anyhow::Result<ExitCode> {
     let path = fresh(args, "plan.toml")?;
     let refuse = |text: String| ConfigError::whole(&args.path, text);
-    let rules = rules(&columns.rewritten(&args.path)?).map_err(refuse)?;
+    let rules = rules_of(&columns.rewritten(&args.path)?).map_err(refuse)?;
     let version = args.path.file_stem().unwrap_or_default();
     let plan = SortPlan {
         version: version.to_string_lossy().into_owned(),

@@ -16,7 +16,7 @@ use sortline_sim::serve::plant::{Options, PlantHandle, Truth};
 use sortline_sim::serve::ways::{Ways, plant_on};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{print, site_directory};
+use super::{announce, print, site_directory};
 use crate::cli::{FAILED, FINE};
 use crate::config::{self, ConfigError, Files, Manifest};
 

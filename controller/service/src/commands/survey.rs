@@ -68,12 +68,9 @@ async fn survey(args: &Args, configuration: Configuration) -> anyhow::Result<Cal
     let mut tasks = JoinSet::new();
     let (node, line) = (&configuration.site.config.node, &configuration.topology);
     let site = &configuration.site.config;
-    let place = Place::new(
-        site,
-        line.config(),
-        configuration.wiring,
-        &configuration.files,
-    )?;
+    let files = &configuration.files;
+    let access = config::access(&site.mqtt, files)?;
+    let place = Place::new(site, line.config(), configuration.wiring, (files, &access))?;
     let mut session = field::start(place, (node, line.config()), None, &mut tasks)?;
     let clock = Clock::starting_at(LineTime::default());
     let mut survey = Survey::new(line.clone(), args.length_mm);

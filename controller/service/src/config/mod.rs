@@ -20,8 +20,8 @@ pub use manifest::{Manifest, ManifestEntry};
 pub use problem::{ConfigError, Document, Problem};
 pub use scanner::{ScannerConfig, ScannerKind, ScannerPlace};
 pub use site::{
-    Broker, BrokerTlsConfig, CameraConfig, HttpConfig, JournalConfig, Login, MqttConfig, NeighborConfig, NodeConfig,
-    PeopleConfig, Site, SiteConfig, TlsConfig, VisionConfig, exposed,
+    Broker, BrokerTlsConfig, CameraConfig, HttpConfig, JournalConfig, Login, MqttConfig,
+    NeighborConfig, NodeConfig, PeopleConfig, Site, SiteConfig, TlsConfig, VisionConfig, exposed,
 };
 
 use std::collections::BTreeSet;
@@ -253,10 +253,12 @@ fn check_points(files: &Files, topology: &Topology) -> Vec<Problem> {
         let places = ids.iter().enumerate();
         let beyond = places.filter(|(_, id)| **id >= *points);
         let most = points.saturating_sub(1);
-        let text = move |id| format!("found {id}, allowed is 0 to {most}: a field node has no more");
+        let text =
+            move |id| format!("found {id}, allowed is 0 to {most}: a field node has no more");
         beyond.map(move |(at, id)| (format!("{name}[{at}].id"), text(*id)))
     });
-    all.map(|(key, text)| document.problem(&key, text)).collect()
+    all.map(|(key, text)| document.problem(&key, text))
+        .collect()
 }
 
 fn one(problem: Problem) -> Vec<Problem> {

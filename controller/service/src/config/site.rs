@@ -484,7 +484,8 @@ fn check_ranges(config: &SiteConfig, refuse: &mut impl FnMut(&str, String)) {
     let (poll, watchdog) = (config.node.poll_ms, config.node.watchdog_ms);
     // One late poll must not stop the line.
     if watchdog < poll.saturating_mul(3) {
-        let text = format!("found {watchdog}, allowed is at least three times node.poll_ms, {poll}");
+        let text =
+            format!("found {watchdog}, allowed is at least three times node.poll_ms, {poll}");
         refuse("node.watchdog_ms", text);
     }
     if let Err(text) = config.vision.effort.parse::<Effort>() {

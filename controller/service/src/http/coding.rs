@@ -297,32 +297,6 @@ pub(super) async fn figures(State(web): State<Web>) -> Response {
 mod tests {
     use super::*;
 
-    fn keyed(country: &str, postcode: &str) -> Result<Destination, &'static str> {
-        destination(&Keyed {
-            country: country.to_owned(),
-            postcode: postcode.to_owned(),
-            took_ms: 0,
-        })
-    }
-
-    #[test]
-    fn only_destinations_are_taken() {
-        let found = keyed(" gb", "sw1a 1aa").unwrap();
-        assert_eq!(
-            (found.country.as_str(), found.postcode.as_deref()),
-            ("GB", Some("SW1A 1AA"))
-        );
-        assert_eq!(keyed("DE", "").unwrap().postcode, None);
-        for (country, postcode) in [
-            ("XX", ""),
-            ("", ""),
-            ("DE", "<script>"),
-            ("DE", "1234567890123"),
-        ] {
-            assert!(keyed(country, postcode).is_err(), "{country} {postcode}");
-        }
-    }
-
     #[test]
     fn blanks_are_no_disagreement() {
         let (a, b) = (

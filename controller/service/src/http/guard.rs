@@ -99,10 +99,22 @@ mod tests {
             let host = HeaderValue::from_static(host);
             is_local(&HeaderMap::from_iter([(HOST, host)]))
         };
-        for host in ["localhost", "LocalHost:8080", "127.0.0.1:8080", "127.8.0.1", "[::1]:80"] {
+        for host in [
+            "localhost",
+            "LocalHost:8080",
+            "127.0.0.1:8080",
+            "127.8.0.1",
+            "[::1]:80",
+        ] {
             assert!(local(host), "{host}");
         }
-        for host in ["", "evil.example:8080", "10.0.0.5:8080", "localhost.evil.example", "[::2]"] {
+        for host in [
+            "",
+            "evil.example:8080",
+            "10.0.0.5:8080",
+            "localhost.evil.example",
+            "[::2]",
+        ] {
             assert!(!local(host), "{host}");
         }
         assert!(is_local(&HeaderMap::new()), "HTTP/1.0 names none");

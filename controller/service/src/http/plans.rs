@@ -17,7 +17,7 @@ use super::api::{answer, body, csv, done, problem};
 use super::auth::Who;
 use super::parcels::query;
 use crate::clock;
-use crate::import::rules;
+use crate::import::rules_of;
 use crate::office::{Activation, Office};
 use crate::trial;
 
@@ -97,7 +97,7 @@ fn to_record(rule: &Rule) -> Vec<String> {
     responses((status = 200, description = "Rules"), (status = 422))
 )]
 pub(super) async fn from_csv(text: String) -> Response {
-    match rules(&text) {
+    match rules_of(&text) {
         Ok(rules) => Json(json!({ "rule": rules })).into_response(),
         Err(text) => problem(StatusCode::UNPROCESSABLE_ENTITY, &text).into_response(),
     }
@@ -302,7 +302,7 @@ mod tests {
         let rules = plan("a,FR,1 2,true\nb,,3,false").rules;
         let table: Vec<String> = rules.iter().map(|rule| to_record(rule).join(",")).collect();
         let text = format!("{}\n{}", COLUMNS.join(","), table.join("\n"));
-        assert_eq!(rules(&text).unwrap(), rules);
+        assert_eq!(rules_of(&text).unwrap(), rules);
         let wrong = rules_of("name,chutes\na,x").unwrap_err();
         assert!(wrong.contains("line 2"), "{wrong}");
     }

@@ -12,7 +12,7 @@ mod source;
 pub use columns::{Mapping, company};
 pub use gtfs::gtfs;
 pub use openflights::openflights;
-pub use rules::rules;
+pub use rules::rules_of;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -18,12 +18,12 @@ struct Record {
     spread: bool,
 }
 
-/// Rules from a table with the columns name, hop, country, postcode_prefix, chutes and spread, of
+/// Rules from a table with the columns name, hop, country, `postcode_prefix`, chutes and spread, of
 /// which name and chutes are needed; the first rule that matches wins.
 ///
 /// # Errors
 /// What is wrong, and in which line.
-pub fn rules(text: &str) -> Result<Vec<Rule>, String> {
+pub fn rules_of(text: &str) -> Result<Vec<Rule>, String> {
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .from_reader(text.trim_start_matches('\u{feff}').as_bytes());
@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn rows_become_rules_in_their_order() {
         let text = "name,country,chutes,spread\nNorth, NO ,3 4,true\nRest,,9,false\n";
-        let rules = rules(text).unwrap();
+        let rules = rules_of(text).unwrap();
         assert_eq!(rules[0].country.as_deref(), Some("NO"));
         assert_eq!(rules[0].chutes, [ChuteId(3), ChuteId(4)]);
         assert!(rules[0].spread && rules[1].country.is_none());
@@ -71,7 +71,7 @@ mod tests {
             "name\nA\n",
             "name,chutes,color\nA,1,red\n",
         ] {
-            assert!(super::rules(wrong).is_err(), "{wrong}");
+            assert!(rules_of(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -105,7 +105,10 @@ impl JournalError {
         match self {
             Self::Foreign { .. } => true,
             Self::Io { source, .. } => source.kind() == std::io::ErrorKind::NotFound,
-            _ => false,
+            Self::InUse { .. }
+            | Self::Newer { .. }
+            | Self::Damaged { .. }
+            | Self::Sqlite { .. } => false,
         }
     }
 }

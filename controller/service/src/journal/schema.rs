@@ -126,16 +126,15 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 
 /// The URI by which SQLite opens a file that nobody changes (<https://www.sqlite.org/uri.html>).
 fn immutable(path: &Path) -> PathBuf {
-    let mut uri = String::from("file:");
-    for byte in path.as_os_str().as_encoded_bytes() {
-        if byte.is_ascii_alphanumeric() || b"/-_.".contains(byte) {
-            uri.push(char::from(*byte));
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.".contains(&byte);
+    let escaped = path.as_os_str().as_encoded_bytes().iter().map(|byte| {
+        if plain(*byte) {
+            char::from(*byte).to_string()
         } else {
-            uri.push_str(&format!("%{byte:02X}"));
+            format!("%{byte:02X}")
         }
-    }
-    uri.push_str("?immutable=1");
-    uri.into()
+    });
+    format!("file:{}?immutable=1", escaped.collect::<String>()).into()
 }
 
 fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
@@ -193,5 +192,17 @@ fn unreadable(path: &Path, source: rusqlite::Error) -> JournalError {
         path: path.to_owned(),
         doing: "read",
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_of_any_characters_is_a_uri() {
+        let uri = immutable(Path::new("/a b/ü?#%/journal.db"));
+        let expected = "file:/a%20b/%C3%BC%3F%23%25/journal.db?immutable=1";
+        assert_eq!(uri, Path::new(expected));
     }
 }

@@ -297,10 +297,10 @@ mod tests {
         };
         assert!(send(&mut gate, "first", 0, 3_600).is_ok());
         for n in 0..6_000 {
-            let at = n / 20;
+            let at = 1 + n / 20;
             assert!(send(&mut gate, &format!("n{n}"), at, at).is_ok(), "{n}");
         }
-        let again = send(&mut gate, "first", 301, 3_600);
+        let again = send(&mut gate, "first", 302, 3_600);
         assert_eq!(again, Err(Refused::Duplicate));
         assert_eq!(gate.seen.len(), gate.order.len());
     }
@@ -366,7 +366,8 @@ mod tests {
     #[test]
     fn a_retained_command_is_refused_under_its_id() {
         let payload = reset("a", "2026-11-23T12:00:30Z");
-        let verdict = Gate::new(60, Vec::new(), now()).judge(now(), "reset", payload.as_bytes(), true);
+        let verdict =
+            Gate::new(60, Vec::new(), now()).judge(now(), "reset", payload.as_bytes(), true);
         assert_eq!(
             verdict,
             Verdict {
