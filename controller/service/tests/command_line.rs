@@ -146,13 +146,19 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_exit_code_1() {
+    fn what_is_no_journal_is_exit_code_2() {
         check(
             &["replay", "not/there.db"],
-            1,
+            2,
             "not/there.db cannot be opened",
         );
-        check(&["export", "csv", DEMO], 1, "cannot be opened");
+        check(&["export", "csv", DEMO], 2, "cannot be opened");
+        let plan = format!("{DEMO}/plan.toml");
+        check(
+            &["trace", "1", "--journal", &plan],
+            2,
+            "is no journal of Sortline",
+        );
     }
 
     /// The commands that the help of `command` lists, but for `help` itself.

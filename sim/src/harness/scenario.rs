@@ -403,7 +403,8 @@ mod tests {
     #[test]
     fn a_name_that_is_no_file_name_is_refused() {
         for name in ["", "../x", "a/b", ".x", "a\\nb"] {
-            let text = format!("name = \"{name}\"\n[[destination]]\ncountry = \"DE\"\n");
+            let text =
+                format!("name = \"{name}\"\nsite = \"s\"\n[[destination]]\ncountry = \"DE\"\n");
             let found = ScenarioConfig::from_toml("x.toml", &text).unwrap_err();
             assert!(found.to_string().contains("`name`"), "{name}: {found}");
         }

@@ -4,24 +4,24 @@
 //! Files are read as written (raw) and checked in one step; nothing half checked leaves this
 //! module. [`load`] reports every problem of every file at once.
 
-mod access;
 mod bags;
 mod devices;
 mod files;
 mod manifest;
+mod mqtt;
 mod problem;
 mod scanner;
 mod site;
 
-pub use access::access;
 pub use bags::BagsConfig;
 pub use files::Files;
 pub use manifest::{Manifest, ManifestEntry};
+pub use mqtt::{Broker, BrokerTlsConfig, MqttConfig, access};
 pub use problem::{ConfigError, Document, Problem};
 pub use scanner::{ScannerConfig, ScannerKind, ScannerPlace};
 pub use site::{
-    Broker, BrokerTlsConfig, CameraConfig, HttpConfig, JournalConfig, Login, MqttConfig,
-    NeighborConfig, NodeConfig, PeopleConfig, Site, SiteConfig, TlsConfig, VisionConfig, exposed,
+    CameraConfig, HttpConfig, JournalConfig, Login, NeighborConfig, NodeConfig, PeopleConfig, Site,
+    SiteConfig, TlsConfig, VisionConfig, exposed,
 };
 
 use std::collections::BTreeSet;
