@@ -142,11 +142,13 @@ impl Line {
             .geometry()
             .eye(track.seen)
             .map_or(0, |eye| eye.position);
+        let at = track.origin.offset(position);
+        self.stranger_seen(track.seen, at);
         self.step(
             id,
             Step::Seen {
                 eye: self.eye_id(track.seen),
-                at: track.origin.offset(position),
+                at,
                 error_ticks: 0,
             },
         );
