@@ -100,8 +100,20 @@ impl Line {
             if !self.left_before(id, position) {
                 self.stroke_against_sight(index, position, error_ticks);
             }
+            self.was_measured(index, place);
         }
         self.decide(index);
+    }
+
+    /// What a parcel is taken to have caused was measured while another was taken for it: strokes
+    /// keep clear of all of it.
+    fn was_measured(&mut self, index: usize, place: &Place) {
+        let known = self.belt.get(index).and_then(|parcel| parcel.length);
+        if let (Some(known), Some(length)) = (known, place.length)
+            && self.is_another_length(known, length)
+        {
+            self.measured(place.id, length);
+        }
     }
 
     /// Nothing else is possible any more for one parcel.
