@@ -39,6 +39,7 @@ mod node;
 mod parcel;
 mod schedule;
 mod slip;
+mod strangers;
 mod strokes;
 mod tracking;
 mod views;
@@ -55,6 +56,7 @@ use node::Node;
 use parcel::Parcel;
 use schedule::Machine;
 use slip::Slip;
+use strangers::Strangers;
 
 pub use views::{ChuteView, Counters, ParcelView, Status};
 
@@ -79,6 +81,7 @@ pub struct Line {
     returning: VecDeque<Parcel>,
     /// Parcels that compete for edges; at most one cluster each.
     clusters: VecDeque<Cluster>,
+    strangers: Strangers,
     chutes: ChuteTable,
     alarms: Alarms,
     counters: Counters,
@@ -134,6 +137,7 @@ impl Line {
             belt: VecDeque::new(),
             returning: VecDeque::new(),
             clusters: VecDeque::new(),
+            strangers: Strangers::default(),
             chutes,
             alarms: Alarms::default(),
             counters: Counters::default(),
@@ -254,6 +258,7 @@ impl Line {
             self.poll_beam(eye, count);
         }
         self.clusters_due(count);
+        self.mind_strangers();
         for machine in &mut self.machines {
             machine.expire(count);
         }

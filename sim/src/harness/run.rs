@@ -277,8 +277,10 @@ impl Run {
             self.judge.fed(self.now_us, &event);
             self.line.handle_event(time, &event);
             self.trouble.note(time, event);
+            // What it wants is judged by what it was told so far: of two events of one poll it
+            // knows the first only.
+            self.act();
         }
-        self.act();
     }
 
     fn act(&mut self) {

@@ -219,7 +219,8 @@ impl Plant {
         if let Some(moving) = self.moving.get_mut(index) {
             // A neighbor that slips far takes it along.
             let far = odd != 0 || (slip - mean).abs() > USUAL_SIGMAS * sigma;
-            moving.slipped = (far, moving.slipped.0);
+            let [last, before, _] = moving.slipped;
+            moving.slipped = [far, last, before];
             moving.slip(travel, slip, zone);
         }
     }

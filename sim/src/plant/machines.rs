@@ -209,7 +209,7 @@ impl Plant {
                 self.breaches.push(Breach::Struck {
                     diverter: id,
                     serial: moving.parcel.serial,
-                    slipped: moving.slipped.0 || moving.slipped.1,
+                    slipped: moving.slipped_by(left_at),
                 });
             }
         }

@@ -123,7 +123,8 @@ pub enum Breach {
         diverter: DiverterId,
         /// Which parcel.
         serial: u32,
-        /// It slipped further than parcels do since the last photo-eye but one.
+        /// It slipped further than parcels do, since the last photo-eye but one before the diverter
+        /// left home.
         slipped: bool,
     },
     /// Both sides of a machine were out at once.

@@ -179,8 +179,8 @@ pub(crate) struct Moving {
     pub(crate) next_um: i64,
     /// How far it has slipped so far.
     pub(crate) slipped_um: i64,
-    /// It slips further than parcels do in this zone, or did in the last one.
-    pub(crate) slipped: (bool, bool),
+    /// It slips further than parcels do in this zone, or did in the last one or the one before.
+    pub(crate) slipped: [bool; 3],
     /// Eyes on the belt that do not see it: index of the one it is passing.
     pub(crate) missed_by: Option<usize>,
     /// Diverter that takes parcels whole and was out as the leading edge passed.
@@ -200,7 +200,7 @@ impl Moving {
             stations,
             next_um: 0,
             slipped_um: 0,
-            slipped: (false, false),
+            slipped: [false; 3],
             missed_by: None,
             gripped: None,
         };
@@ -232,6 +232,13 @@ impl Moving {
         self.factor = (ONE + slip).clamp(ONE / 4, ONE * 4);
         self.zone_end_um = self.lead_um + zone_um;
         self.aim();
+    }
+
+    /// True when it slipped further than parcels do in the zone in which it was at this belt
+    /// travel, in the one before, or since.
+    pub(crate) fn slipped_by(&self, travel_um: i64) -> bool {
+        let zones = if self.since_um > travel_um { 3 } else { 2 };
+        self.slipped.iter().take(zones).any(|slipped| *slipped)
     }
 
     /// How far it will still slip in its zone.

@@ -237,13 +237,14 @@ impl Plant {
 
     /// A trailing edge passes such a diverter: it was out all the while, or not at all.
     pub(super) fn back_at(&mut self, index: usize, diverter: usize) {
+        let now_um = self.travel();
         let (Some(moving), Some(machine)) =
             (self.moving.get_mut(index), self.diverters.get(diverter))
         else {
             return;
         };
         let (out, serial) = (machine.is_out(self.now_us), moving.parcel.serial);
-        let slipped = moving.slipped.0 || moving.slipped.1;
+        let slipped = moving.slipped_by(machine.left_home.unwrap_or(now_um));
         let gripped = moving.gripped.take_if(|at| *at == diverter).is_some();
         if out && gripped {
             let chute = machine.chute;

@@ -100,8 +100,20 @@ impl Line {
             if !self.left_before(id, position) {
                 self.stroke_against_sight(index, position, error_ticks);
             }
+            self.was_measured(index, place);
         }
         self.decide(index);
+    }
+
+    /// What a parcel is taken to have caused was measured while another was taken for it: strokes
+    /// keep clear of all of it.
+    fn was_measured(&mut self, index: usize, place: &Place) {
+        let known = self.belt.get(index).and_then(|parcel| parcel.length);
+        if let (Some(known), Some(length)) = (known, place.length)
+            && self.is_another_length(known, length)
+        {
+            self.measured(place.id, length);
+        }
     }
 
     /// Nothing else is possible any more for one parcel.
@@ -142,11 +154,13 @@ impl Line {
             .geometry()
             .eye(track.seen)
             .map_or(0, |eye| eye.position);
+        let at = track.origin.offset(position);
+        self.stranger_seen(track.seen, at);
         self.step(
             id,
             Step::Seen {
                 eye: self.eye_id(track.seen),
-                at: track.origin.offset(position),
+                at,
                 error_ticks: 0,
             },
         );

@@ -8,7 +8,7 @@ use crate::{EyeId, LineTime, Ticks};
 /// Share of the nominal speed a belt may reach, in percent.
 const SPEED_PERCENT_MAX: i64 = 130;
 /// A count that stands this long while parcels pass two photo-eyes has stalled.
-const STALL_MS: u64 = 250;
+const STALL_MS: u64 = 100;
 /// A plausible count for this long is believed again.
 const RECOVERY_MS: u64 = 2_000;
 /// Time over which speed is measured.
@@ -136,10 +136,7 @@ impl Encoder {
         }
         self.forward(at);
         let stalled = self.last_edge.is_some_and(|(other, count, since)| {
-            other != eye
-                && count == at
-                && since.after_ms(STALL_MS) <= now
-                && self.moved_at.after_ms(STALL_MS) <= now
+            other != eye && count == at && since < now && self.moved_at.after_ms(STALL_MS) <= now
         });
         if self.last_edge.is_none_or(|(_, count, _)| count != at) {
             self.last_edge = Some((eye, at, now));
@@ -197,7 +194,8 @@ impl Encoder {
         }
     }
 
-    fn distrust(&mut self, now: LineTime) -> Verdict {
+    /// The count is not to be believed for a while.
+    pub(super) fn distrust(&mut self, now: LineTime) -> Verdict {
         let first = self.suspect_since.replace(now).is_none();
         if first {
             Verdict::Suspect

@@ -24,6 +24,8 @@ pub(super) struct Place {
     pub(super) prepaid: Cost,
     /// How it was seen last; `None` when not in this contest.
     pub(super) sighting: Option<Sighting>,
+    /// Length of what was seen last, once its trailing edge has passed.
+    pub(super) length: Option<i32>,
     /// The chute it should be in has not seen it, and that is paid for.
     pub(super) unseen: bool,
 }
@@ -35,6 +37,7 @@ impl Place {
             track,
             prepaid: 0,
             sighting: None,
+            length: None,
             unseen: false,
         }
     }

@@ -94,7 +94,8 @@ impl Line {
         };
         cluster.grow(|from, all| {
             let mut grown = from.clone();
-            if let Some(place) = grown.places.iter().find(|place| caused(place)) {
+            if let Some(place) = grown.places.iter_mut().find(|place| caused(place)) {
+                place.length = Some(length);
                 let cost = self.length_cost(place, length);
                 grown.cost = grown.cost.saturating_add(cost);
             }
@@ -324,6 +325,7 @@ impl Line {
                 regular: place.track.misses == 0 && place.track.slack == 0,
             });
             place.track = track;
+            place.length = None;
             let paid = std::mem::take(&mut place.prepaid);
             one.cost = one.cost.saturating_add(caused).saturating_sub(paid);
             all.push(one);

@@ -9,12 +9,20 @@ use crate::{ParcelId, RejectCause};
 const LENGTH_SHARE: i32 = 8;
 
 impl Line {
+    /// True when a parcel cannot have been measured with this length.
+    pub(super) fn is_another_length(&self, known: i32, length: i32) -> bool {
+        let edges = self.geometry().chatter.saturating_mul(2);
+        let allowed = (known / LENGTH_SHARE).saturating_add(edges);
+        length.saturating_sub(known).saturating_abs() > allowed
+    }
+
     /// A parcel's length was measured at a photo-eye behind induction, or is known at last.
     pub(super) fn measured(&mut self, id: ParcelId, length: i32) {
         let most = self.geometry().length_max;
-        let edges = self.geometry().chatter.saturating_mul(2);
         let rule = self.geometry().rule;
         let Some(index) = self.find(id) else { return };
+        let known = self.belt.get(index).and_then(|parcel| parcel.length);
+        let another = known.is_some_and(|known| self.is_another_length(known, length));
         let Some(parcel) = self.belt.get_mut(index) else {
             return;
         };
@@ -28,17 +36,15 @@ impl Line {
             }
             Some(_) if rule != TrackerRule::Joint => return,
             Some(known) => {
-                let allowed = (known / LENGTH_SHARE).saturating_add(edges);
-                if length.saturating_sub(known).saturating_abs() <= allowed {
-                    // A photo-eye that bounces makes it shorter, never longer.
-                    parcel.length = Some(known.max(length));
+                // A photo-eye that bounces makes it shorter, never longer; and the neighbor may be
+                // in the measurement, so that the longer one keeps strokes away.
+                parcel.length = Some(known.max(length));
+                if !another {
                     if unproven {
                         self.prove(index);
                     }
                     return;
                 }
-                // The neighbor may be in the measurement, so the longer one keeps strokes away.
-                parcel.length = Some(known.max(length));
                 parcel.doubt(RejectCause::Uncertain);
             }
         }

@@ -192,6 +192,9 @@ impl Parcel {
         self.unproven = None;
         self.hindrance = None;
         self.evidence.next_lap();
+        // Who comes round is known by order and length alone: what a person has seen may have been
+        // another.
+        self.keyed = false;
         self.plan = plan;
         self.tried.clear();
         self.choice = None;

@@ -15,9 +15,10 @@ const OWN_SIGMAS_MIN: i32 = 2;
 /// Parcels ahead and behind that a stroke keeps clear of: one that no photo-eye has seen for a
 /// while may stand in the order where another is in the way.
 const NEIGHBORS_MAX: usize = 4;
-/// Time a stroke's output may stay on beyond what it needs at nominal speed, as a part of it:
-/// a belt that slows down still finishes its stroke, one that stands does not hold for long.
-const HOLD_SHARE: i64 = 2;
+/// Time a stroke's output may stay on beyond what it needs, as a part of it: a belt that slows down
+/// still finishes its stroke, one that stands does not hold for long; and an encoder that stalls
+/// does not keep the diverter out until the next parcel comes.
+const HOLD_SHARE: i64 = 4;
 /// Least such time in milliseconds.
 const HOLD_MS: i64 = 50;
 
@@ -63,7 +64,8 @@ impl Line {
     }
 
     /// The parcel behind, as a stroke sees it. One that the next photo-eye has not seen yet is not
-    /// nearer than there: the belt's count is told after all edges up to it.
+    /// nearer than there: the belt's count is told after all edges up to it. Once it is overdue
+    /// there, the photo-eye may have missed it, or taken it for the tail of the one ahead.
     fn body_behind(&self, parcel: &Parcel, spec: &DiverterSpec) -> Body {
         let (body, position) = (self.body(parcel, spec), spec.position);
         let (next, told) = (parcel.track.next, self.encoder.told());
@@ -71,7 +73,10 @@ impl Line {
             return body;
         };
         let carried = self.geometry().carriers.is_some();
-        if eye.position > position || parcel.track.misses > 0 || carried {
+        let expected = self.predict(parcel, eye.position);
+        let overdue = expected.offset(self.tolerance(parcel, eye.position));
+        let missed = parcel.track.misses > 0 || overdue.is_before(told);
+        if eye.position > position || missed || carried {
             return body;
         }
         let unseen = told.offset(shortest(self.geometry()).saturating_neg());
@@ -169,9 +174,9 @@ impl Line {
             return Err(RejectCause::Conflict);
         }
         let body = |other: &Parcel| self.body(other, spec);
-        // Two on one carrier go together.
-        let apart =
-            |other: &&Parcel| !other.track.gone && !self.rides_with(other, parcel, spec.position);
+        // Two on one carrier go together. One that no photo-eye saw behind its diverter is kept
+        // clear of until its chute has seen it: the stroke may have failed, and the photo-eye too.
+        let apart = |other: &&Parcel| !self.rides_with(other, parcel, spec.position);
         let (before, after) = (
             self.belt.range(..index),
             self.belt.range(index.saturating_add(1)..),
@@ -246,7 +251,16 @@ impl Line {
 
     /// Milliseconds after which a stroke ends even if the belt stands.
     fn hold_limit_ms(&self, spec: &DiverterSpec, hold: u16) -> u16 {
-        let needed = self.hold_ms(hold);
+        let nominal = i64::from(self.geometry().speed);
+        let slow = |speed: &i64| (1..nominal).contains(speed);
+        let speed = Some(self.encoder.ticks_per_s()).filter(slow);
+        let needed = speed.map_or_else(
+            || self.hold_ms(hold),
+            |speed| {
+                let ms = i64::from(hold).saturating_mul(1_000);
+                ms.checked_div(speed).unwrap_or(i64::MAX)
+            },
+        );
         let longest = needed
             .saturating_add(needed / HOLD_SHARE)
             .saturating_add(HOLD_MS);

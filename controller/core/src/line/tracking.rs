@@ -300,6 +300,7 @@ impl Line {
         parcel.seen_at = self.time_of(at);
         parcel.doubt(RejectCause::Unexpected);
         self.counters.unexpected = self.counters.unexpected.saturating_add(1);
+        self.stranger_seen(eye, at);
         self.step(
             id,
             Step::Seen {
