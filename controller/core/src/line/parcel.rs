@@ -194,7 +194,7 @@ impl Parcel {
         self.evidence.next_lap();
         // Who comes round is known by order and length alone: what a person has seen may have been
         // another.
-        self.keyed = false;
+        self.keyed = None;
         self.plan = plan;
         self.tried.clear();
         self.choice = None;
