@@ -175,14 +175,14 @@ impl Corridor {
         edges
     }
 
-    /// The earliest arrival that a parcel ready at a node at `ready` can still have, as far as the
-    /// deadlines tell; `None` when it cannot arrive in time.
+    /// The first deadline that a parcel ready at a node at `ready` can still meet, and a lower bound
+    /// on its arrival; `None` when it cannot arrive in time.
     #[inline]
-    pub(crate) fn arrival(&self, rest: &Rest, ready: i32, earliest: Minute) -> Option<i32> {
+    pub(crate) fn arrival(&self, rest: &Rest, ready: i32, earliest: Minute) -> Option<(i32, i32)> {
         let mut floor = earliest.0;
-        for (latest, deadline) in rest.latest.iter().zip(&self.deadlines) {
+        for (number, (latest, deadline)) in (0..).zip(rest.latest.iter().zip(&self.deadlines)) {
             if ready <= *latest {
-                return Some(floor);
+                return Some((number, floor));
             }
             floor = deadline + 1;
         }

@@ -7,7 +7,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::network::{Leg, Network, Node};
+use crate::network::{Network, Node};
 use crate::reach::Bounds;
 use crate::search::LEGS_MAX;
 
@@ -27,10 +27,18 @@ impl Goal {
     /// To `to`, for a parcel of this weight.
     #[must_use]
     pub fn new(network: &Network, to: Node, weight_g: u32) -> Self {
+        let (mut cost, mut co2) = (Vec::new(), Vec::new());
+        for legs in network.timetable.legs_by_pair() {
+            let legs = || legs.clone().filter_map(|leg| network.leg(leg));
+            let least = |all: Option<i64>| all.unwrap_or(FAR);
+            cost.push(least(legs().map(|leg| leg.cost(weight_g).0).min()));
+            co2.push(least(legs().map(|leg| leg.co2(weight_g).0).min()));
+        }
+        let of = |all: &[i64], pair: u32| all.get(pair as usize).copied().unwrap_or(FAR);
         Self {
             bounds: Bounds::new(network, to),
-            cost: least(network, to, |leg| leg.cost(weight_g).0),
-            co2: least(network, to, |leg| leg.co2(weight_g).0),
+            cost: least(network, to, |pair| of(&cost, pair)),
+            co2: least(network, to, |pair| of(&co2, pair)),
             legs: least(network, to, |_| 1),
         }
     }
@@ -49,7 +57,8 @@ impl Goal {
     }
 }
 
-fn least(network: &Network, to: Node, weight: impl Fn(&Leg) -> i64) -> Vec<i64> {
+/// Least sums of what the pairs weigh.
+fn least(network: &Network, to: Node, weight: impl Fn(u32) -> i64) -> Vec<i64> {
     let mut far = vec![FAR; network.nodes.len()];
     if let Some(cell) = far.get_mut(to.index()) {
         *cell = 0;
@@ -59,17 +68,13 @@ fn least(network: &Network, to: Node, weight: impl Fn(&Leg) -> i64) -> Vec<i64> 
         if far.get(node as usize) != Some(&now) {
             continue;
         }
-        for pair in network.timetable.ending_at(node) {
-            let legs = pair.legs().filter_map(|leg| network.leg(leg));
-            let Some(pair_least) = legs.map(&weight).min() else {
-                continue;
-            };
-            let then = now.saturating_add(pair_least);
-            if let Some(cell) = far.get_mut(pair.from as usize)
+        for (begins, pair) in network.timetable.ending_at(node) {
+            let then = now.saturating_add(weight(pair));
+            if let Some(cell) = far.get_mut(begins.node as usize)
                 && then < *cell
             {
                 *cell = then;
-                queue.push(Reverse((then, pair.from)));
+                queue.push(Reverse((then, begins.node)));
             }
         }
     }

@@ -55,11 +55,18 @@ impl Allowed<'_> {
     }
 }
 
+/// In [`Bounds`]: the destination cannot be reached. Distances are cut at one less, 45 days, where
+/// they stay consistent lower bounds.
+const CUT_OFF: u16 = u16::MAX;
+
 /// Least minutes to one destination, by node.
+///
+/// Two bytes a place, for a search reads them in no order, and many destinations are kept.
 #[derive(Clone, Debug)]
 pub struct Bounds {
     to: Node,
-    minutes: Vec<i32>,
+    /// By place; nothing leaves a zone.
+    minutes: Vec<u16>,
 }
 
 impl Bounds {
@@ -76,17 +83,26 @@ impl Bounds {
             if minutes.get(node as usize) != Some(&far) {
                 continue;
             }
-            for pair in network.timetable.ending_at(node) {
-                let then = far + pair.least;
-                if let Some(cell) = minutes.get_mut(pair.from as usize)
+            for (begins, _) in network.timetable.ending_at(node) {
+                let then = far + begins.least;
+                if let Some(cell) = minutes.get_mut(begins.node as usize)
                     && then < *cell
                 {
                     *cell = then;
-                    queue.push(then, pair.from);
+                    queue.push(then, begins.node);
                 }
             }
         }
-        Self { to, minutes }
+        let places = network.nodes.partition_point(|info| info.kind.is_some());
+        minutes.truncate(places);
+        let short = |far: &i32| match *far {
+            FAR => CUT_OFF,
+            near => u16::try_from(near).unwrap_or(CUT_OFF).min(CUT_OFF - 1),
+        };
+        Self {
+            to,
+            minutes: minutes.iter().map(short).collect(),
+        }
     }
 
     /// The destination.
@@ -98,13 +114,17 @@ impl Bounds {
     /// Least minutes from a node; `None` when the destination cannot be reached at all.
     #[must_use]
     pub fn minutes(&self, node: Node) -> Option<i32> {
-        let far = self.minutes.get(node.index()).copied();
-        far.filter(|far| *far < FAR)
+        Some(self.at(node.0)).filter(|far| *far < FAR)
     }
 
     #[inline]
     fn at(&self, node: u32) -> i32 {
-        self.minutes.get(node as usize).copied().unwrap_or(FAR)
+        match self.minutes.get(node as usize) {
+            Some(&CUT_OFF) => FAR,
+            Some(far) => i32::from(*far),
+            None if node == self.to.0 => 0,
+            None => FAR,
+        }
     }
 }
 
@@ -332,11 +352,14 @@ impl Reach {
             if far.saturating_add(self.ready) > limit {
                 return;
             }
-            for pair in network.timetable.from(node) {
-                let known = self.known(pair.to);
-                let rest = bound(pair.to);
-                let soonest = now + pair.least;
-                if soonest >= known || rest >= FAR || soonest.saturating_add(rest) > limit {
+            for (end, pair) in network.timetable.leaving(node) {
+                let known = self.known(end.node);
+                let soonest = now + end.least;
+                if soonest >= known {
+                    continue;
+                }
+                let rest = bound(end.node);
+                if rest >= FAR || soonest.saturating_add(rest) > limit {
                     continue;
                 }
                 let Some(best) = next(pair, now) else {
@@ -346,14 +369,14 @@ impl Reach {
                 if best.ready >= known || total > limit {
                     continue;
                 }
-                self.set(pair.to, known, best);
-                if pair.to == target {
+                self.set(end.node, known, best);
+                if end.node == target {
                     limit = match slack {
                         None => best.ready - 1,
                         Some(slack) => best.ready.saturating_add(slack),
                     };
                 }
-                self.queue.push(total - self.ready, pair.to);
+                self.queue.push(total - self.ready, end.node);
             }
         }
     }
@@ -419,21 +442,23 @@ pub(crate) fn latest(
         if at.get(node as usize) != Some(&now) {
             continue;
         }
-        for pair in network.timetable.ending_at(node) {
-            let known = at.get(pair.from as usize).copied().unwrap_or(i32::MAX);
-            let soonest = now - pair.least;
-            if soonest <= known || soonest < floor(pair.from) {
+        for (begins, number) in network.timetable.ending_at(node) {
+            let known = at.get(begins.node as usize).copied().unwrap_or(i32::MAX);
+            let soonest = now - begins.least;
+            let floor = floor(begins.node);
+            if soonest <= known || soonest < floor {
                 continue;
             }
-            let Some(best) = network.timetable.last(pair, now) else {
+            let pair = network.timetable.pair(number);
+            let Some(best) = pair.and_then(|pair| network.timetable.last(pair, now)) else {
                 continue;
             };
             if best.board > known
-                && best.board >= floor(pair.from)
-                && let Some(cell) = at.get_mut(pair.from as usize)
+                && best.board >= floor
+                && let Some(cell) = at.get_mut(begins.node as usize)
             {
                 *cell = best.board;
-                queue.push(limit.0 - best.board, pair.from);
+                queue.push(limit.0 - best.board, begins.node);
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::search::Step;
 use crate::time::{Minute, span};
 
 /// Destinations whose bounds are kept: about 120 MB on the largest networks.
-const BOUNDS_MAX: usize = 2_048;
+const BOUNDS_MAX: usize = 6_000;
 
 /// How a parcel is to travel. For parcels that every service takes.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -16,17 +16,19 @@ use crate::network::{Leg, Network};
 use crate::options::RouteOption;
 use crate::search::Step;
 use crate::simulate::up;
-use crate::time::Minute;
+use crate::time::{Minute, Shift};
 
 /// Half minutes of a bin.
 const HALVES: usize = 30;
+/// A time after all others.
+const NEVER: Minute = Minute(i32::MAX);
 
 /// Distribution of a point in time. What is missing to 1 is the probability of never arriving within
 /// the window.
 ///
 /// Doors and departures gather probability at single minutes, and whether those make a connection is
 /// decided to the minute; delays spread it. So both are kept apart.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct When {
     /// Minutes with their probabilities, rising.
     exact: Vec<(Minute, f64)>,
@@ -34,6 +36,19 @@ pub(crate) struct When {
     start: Minute,
     /// Probabilities of cells of [`BIN`] minutes, each spread evenly over its minutes.
     cells: Vec<f64>,
+    /// What is later is of no interest, and left out.
+    until: Minute,
+}
+
+impl Default for When {
+    fn default() -> Self {
+        Self {
+            exact: Vec::new(),
+            start: Minute(0),
+            cells: Vec::new(),
+            until: NEVER,
+        }
+    }
 }
 
 /// One part of a distribution on its way: probability at a minute, or in the cell that begins after
@@ -95,17 +110,18 @@ impl When {
 
     /// Adds a part, delayed. Who is punctual to some minutes stays at minutes; the sum of two even
     /// spreads is put where its middle is.
-    fn delayed(&mut self, part: Part, delay: &Delay) {
-        let halves = part.at.since(self.start).saturating_mul(2);
+    fn delayed(&mut self, part: (Minute, f64), spread: bool, delay: &Delay) {
+        let (at, mass) = part;
+        let halves = at.since(self.start).saturating_mul(2);
         let from = |after: i32| usize::try_from(halves.saturating_add(after)).unwrap_or(0);
         match delay.0.as_slice() {
-            [punctual, late @ ..] if !part.spread => {
-                let mass = part.mass * punctual / 2.0;
+            [punctual, late @ ..] if !spread => {
+                let here = mass * punctual / 2.0;
                 self.exact
-                    .extend([2, 6].map(|minutes| (part.at.after(minutes), mass)));
-                self.add(from(BIN), part.mass, late);
+                    .extend([2, 6].map(|minutes| (at.after(minutes), here)));
+                self.add(from(BIN), mass, late);
             }
-            all => self.add(from(0), part.mass, all),
+            all => self.add(from(0), mass, all),
         }
     }
 
@@ -115,15 +131,27 @@ impl When {
         let (cell, inside) = (from / HALVES, from % HALVES);
         let beyond = real(inside) / real(HALVES);
         let length = cell.saturating_add(shares.len()).saturating_add(1);
+        let length = length.min(self.cells_max());
         if self.cells.len() < length {
             self.cells.resize(length, 0.0);
         }
         for (skip, part) in [(cell, 1.0 - beyond), (cell + 1, beyond)] {
             let mass = mass * part;
-            for (place, share) in self.cells.iter_mut().skip(skip).zip(shares) {
-                *place += mass * share;
+            if mass > 0.0
+                && let Some(places) = self.cells.get_mut(skip..)
+            {
+                for (place, share) in places.iter_mut().zip(shares) {
+                    *place += mass * share;
+                }
             }
         }
+    }
+
+    /// Cells that begin before the end of interest, and the one after, which tells how the density
+    /// of the last goes on.
+    fn cells_max(&self) -> usize {
+        let minutes = self.until.since(self.start).max(0);
+        usize::try_from(minutes / BIN + 2).unwrap_or(usize::MAX)
     }
 
     /// Puts what is too unlikely to matter into the cell before it.
@@ -139,37 +167,45 @@ impl When {
     }
 
     /// Each minute moved by `to`, which keeps their order, then delayed. Minutes that `to` gives
-    /// nothing for are dropped.
-    fn moved(&self, to: impl Fn(Minute) -> Option<Minute>, delay: &Delay) -> Self {
-        let mut parts: Vec<Part> = Vec::with_capacity(self.exact.len() + self.cells.len());
+    /// nothing for are dropped, and those that it moves beyond `until`.
+    fn moved(&self, to: impl Fn(Minute) -> Option<Shift>, delay: &Delay, until: Minute) -> Self {
+        let mut moved = Moved {
+            to,
+            shift: None,
+            until,
+            exact: Vec::with_capacity(self.exact.len()),
+            spread: Vec::with_capacity(self.cells.len()),
+        };
         for part in self.parts() {
-            if part.spread {
-                split(part, &to, &mut parts);
-            } else if let Some(at) = to(part.at) {
-                parts.push(Part { at, ..part });
-            }
+            moved.add(&part);
         }
-        parts.sort_by_key(|part| (part.spread, part.at));
-        parts.dedup_by(|next, kept| {
-            let same = next.spread == kept.spread && next.at == kept.at;
+        let Moved {
+            mut exact, spread, ..
+        } = moved;
+        exact.sort_by_key(|(at, _)| *at);
+        exact.dedup_by(|next, kept| {
+            let same = next.0 == kept.0;
             if same {
-                kept.mass += next.mass;
+                kept.1 += next.1;
             }
             same
         });
         let mut next = Self {
-            start: grid(&parts),
+            start: grid(&exact, &spread),
+            until,
             ..Self::default()
         };
-        let punctual = delay.0.len() <= 1;
-        for part in parts {
-            if punctual && !part.spread {
-                next.exact.push((part.at, part.mass));
-            } else {
-                next.delayed(part, delay);
+        if delay.0.len() <= 1 {
+            next.exact = exact;
+        } else {
+            for part in exact {
+                next.delayed(part, false, delay);
             }
+            next.exact.sort_by_key(|(at, _)| *at);
         }
-        next.exact.sort_by_key(|(at, _)| *at);
+        for part in spread {
+            next.delayed(part, true, delay);
+        }
         next.trim();
         next
     }
@@ -212,55 +248,59 @@ impl When {
 
 /// Where cells begin: as those of the parts do, so that they are not spread once more; the delays of
 /// exact minutes begin half a bin after these.
-fn grid(parts: &[Part]) -> Minute {
-    let first = |spread: bool| {
-        let these = parts.iter().filter(|part| part.spread == spread);
-        these.map(|part| part.at).min()
-    };
-    let exact = first(false).map(|at| at.after(BIN / 2));
-    let Some(spread) = first(true) else {
+fn grid(exact: &[(Minute, f64)], spread: &[(Minute, f64)]) -> Minute {
+    let first = |parts: &[(Minute, f64)]| parts.iter().map(|(at, _)| *at).min();
+    let exact = first(exact).map(|at| at.after(BIN / 2));
+    let Some(spread) = first(spread) else {
         return exact.unwrap_or_default();
     };
     let before = exact.map_or(0, |exact| spread.since(exact)).max(0);
     spread.after(-(before.saturating_add(BIN - 1) / BIN).saturating_mul(BIN))
 }
 
-/// Moves a cell minute by minute where it must be: what comes to one minute is gathered there, what
-/// keeps its distances stays spread.
-fn split(part: Part, to: &impl Fn(Minute) -> Option<Minute>, out: &mut Vec<Part>) {
-    let (first, last) = (part.at.after(1), part.at.after(BIN));
-    let (Some(low), high) = (to(first), to(last)) else {
-        return;
-    };
-    let middle = to(part.at.after(BIN / 2));
-    let kept = |at: Option<Minute>, way: i32| at.is_some_and(|at| at.since(low) == way);
-    if kept(high, BIN - 1) && kept(middle, BIN / 2 - 1) {
-        out.push(Part {
-            at: low.after(-1),
-            ..part
-        });
-        return;
-    }
-    let mut from = first;
-    while let Some(target) = to(from).filter(|_| from <= last) {
-        // The last minute that comes to the same one.
-        let (mut same, mut other) = (from, last.after(1));
-        while other.since(same) > 1 {
-            let middle = same.after(other.since(same) / 2);
-            if to(middle) == Some(target) {
-                same = middle;
-            } else {
-                other = middle;
+/// Parts of a distribution after a move.
+struct Moved<To> {
+    to: To,
+    /// The move looked up last; it holds for a while.
+    shift: Option<Shift>,
+    until: Minute,
+    exact: Vec<(Minute, f64)>,
+    spread: Vec<(Minute, f64)>,
+}
+
+impl<To: Fn(Minute) -> Option<Shift>> Moved<To> {
+    /// Moves a part: what comes to one minute is gathered there, what keeps its distances stays
+    /// spread if all of the cell does.
+    fn add(&mut self, part: &Part) {
+        let (first, last) = if part.spread {
+            (part.at.after(1), part.at.after(BIN))
+        } else {
+            (part.at, part.at)
+        };
+        let up_to = |at: Minute| part.up_to(at.since(part.at));
+        let mut from = first;
+        while from <= last {
+            let known = self.shift.filter(|shift| shift.holds(from));
+            let Some(shift) = known.or_else(|| (self.to)(from)) else {
+                return;
+            };
+            self.shift = Some(shift);
+            if shift.of(from) > self.until {
+                return;
             }
+            let end = shift.until.min(last).max(from);
+            if !shift.keeps {
+                let mass = up_to(end) - up_to(from.after(-1));
+                self.exact.push((shift.to, mass));
+            } else if part.spread && from == first && end == last {
+                self.spread.push((shift.of(from).after(-1), part.mass));
+            } else {
+                let minutes = (from.0..=end.0).map(Minute);
+                let moved = minutes.map(|at| (shift.of(at), up_to(at) - up_to(at.after(-1))));
+                self.exact.extend(moved);
+            }
+            from = end.after(1);
         }
-        let below = |at: Minute| part.up_to(at.since(first));
-        out.push(Part {
-            at: target,
-            mass: below(other) - below(from),
-            spread: false,
-            slope: 0.0,
-        });
-        from = other;
     }
 }
 
@@ -298,7 +338,7 @@ impl Arrivals {
             let Some(leg) = network.leg(step.leg) else {
                 return When::default();
             };
-            when = after_leg(network, (step, leg), &when, true);
+            when = after_leg(network, (step, leg), &when, (true, NEVER));
             self.known.insert(done.clone(), when.clone());
         }
         when
@@ -309,62 +349,104 @@ impl Network {
     /// Probability that a parcel ready at `ready` arrives by `promise` on the legs of a route.
     #[must_use]
     pub fn on_time(&self, route: &RouteOption, ready: Minute, promise: Minute) -> f64 {
-        Arrivals::new(ready).after(self, &route.steps).by(promise)
+        chance(self, (ready, promise), &route.steps, None)
     }
 }
 
-/// Readiness at the end of `steps` when the vehicle of one of them is on time and its customs
-/// takes the median.
-pub(crate) fn without(network: &Network, ready: Minute, steps: &[Step], punctual: usize) -> When {
+/// Probability of arriving by a promise, or what it would be if the vehicle of one of the steps
+/// were on time and its customs took the median.
+///
+/// Only what can still be in time is followed: being ready later never makes a parcel arrive
+/// earlier.
+pub(crate) fn chance(
+    network: &Network,
+    (ready, promise): (Minute, Minute),
+    steps: &[Step],
+    punctual: Option<usize>,
+) -> f64 {
     let mut when = When::exactly(ready);
-    for (index, step) in steps.iter().enumerate() {
+    let limits = limits(network, steps, promise);
+    for (index, (step, limit)) in steps.iter().zip(limits).enumerate() {
         let Some(leg) = network.leg(step.leg) else {
-            return When::default();
+            return 0.0;
         };
-        when = after_leg(network, (step, leg), &when, index != punctual);
+        let delays = Some(index) != punctual;
+        when = after_leg(network, (step, leg), &when, (delays, limit));
     }
-    when
+    when.by(promise)
 }
 
-fn after_leg(network: &Network, (step, leg): (&Step, &Leg), when: &When, delays: bool) -> When {
+/// By step, when a parcel must be ready after it to arrive by `promise` or soon after, were there no
+/// waits, no delays and no customs afterwards.
+fn limits(network: &Network, steps: &[Step], promise: Minute) -> Vec<Minute> {
+    // How the density goes on after the promise tells where in its cell it is crossed.
+    let mut limit = promise.after(2 * BIN);
+    let mut all = Vec::with_capacity(steps.len());
+    for step in steps.iter().rev() {
+        all.push(limit);
+        if let Some(leg) = network.leg(step.leg) {
+            let end = network.node(leg.to).filter(|end| end.hours.is_some());
+            let handling = end.map_or(0, |end| end.handling);
+            limit = limit.after(-(leg.cutoff + leg.run + handling));
+        }
+    }
+    all.reverse();
+    all
+}
+
+fn after_leg(
+    network: &Network,
+    (step, leg): (&Step, &Leg),
+    when: &When,
+    (delays, until): (bool, Minute),
+) -> When {
     let none = Delay::none();
     let late = network.delay(leg, step.departs);
     let late = late.filter(|_| delays).unwrap_or(&none);
     let mut now = when.moved(
         |ready| {
             let run = network.next_run(step.leg, ready)?;
-            Some(Minute(run.arrive))
+            // All that are ready after the run before and by the cut-off take it.
+            Some(Shift::gather(ready, Minute(run.arrive), Minute(run.board)))
         },
         late,
+        until,
     );
-    let hours = |index: usize, at: Minute| network.hours.get(index).and_then(|open| open.next(at));
+    let hours = |index: usize, at: Minute| network.hours.get(index)?.shift(at);
     if let Some(clearance) = network.clearance(leg) {
         now = if delays {
-            now.moved(|at| hours(clearance.hours, at), &clearance.time)
+            now.moved(|at| hours(clearance.hours, at), &clearance.time, until)
         } else {
-            let cleared = |at| hours(clearance.hours, at).map(|at| at.after(clearance.p50));
-            now.moved(cleared, &none)
+            let cleared = |at| Some(hours(clearance.hours, at)?.later(clearance.p50));
+            now.moved(cleared, &none, until)
         };
     }
     let Some(end) = network.node(leg.to) else {
         return now;
     };
     let Some(open) = end.hours else { return now };
-    now.moved(
-        |at| hours(open, at).map(|start| start.after(end.handling)),
-        &none,
-    )
+    let handled = |at| Some(hours(open, at)?.later(end.handling));
+    now.moved(handled, &none, until)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn stay(at: Minute) -> Shift {
+        Shift {
+            from: at,
+            to: at,
+            until: NEVER,
+            keeps: true,
+        }
+    }
+
     #[test]
     fn a_delay_has_its_median_and_ninth_decile() {
         for (p50, p90) in [(20, 72), (720, 2_590), (90, 420), (15, 15)] {
             let delay = Delay::lognormal(p50, p90);
-            let when = When::exactly(Minute(0)).moved(Some, &delay);
+            let when = When::exactly(Minute(0)).moved(|at| Some(stay(at)), &delay, NEVER);
             let (half, nine) = (when.quantile(0.5).unwrap().0, when.quantile(0.9).unwrap().0);
             assert!(
                 (half - i32::try_from(p50).unwrap()).abs() <= 8,
@@ -381,7 +463,8 @@ mod tests {
     #[test]
     fn no_delay_is_a_point() {
         assert_eq!(Delay::lognormal(0, 0), Delay::none());
-        let when = When::exactly(Minute(7)).moved(|at| Some(at.after(3)), &Delay::none());
+        let when = When::exactly(Minute(7));
+        let when = when.moved(|at| Some(stay(at).later(3)), &Delay::none(), NEVER);
         assert_eq!(when.quantile(1.0), Some(Minute(10)));
         assert!((when.by(Minute(9))).abs() < 1e-12);
     }
@@ -393,20 +476,21 @@ mod tests {
         when.add(0, 1.0, &[0.25; 4]);
         // A door that opens at minute 20, then at 1,000: the border lies amid a cell.
         let door = |at: Minute| {
-            Some(if at <= Minute(20) {
-                Minute(20)
-            } else {
-                Minute(1_000)
-            })
+            let opens = Minute(if at <= Minute(20) { 20 } else { 1_000 });
+            Some(Shift::gather(at, opens, opens))
         };
-        let through = when.moved(door, &Delay::none());
+        let through = when.moved(door, &Delay::none(), NEVER);
         assert!((through.by(Minute(19))).abs() < 1e-12);
         assert!((through.by(Minute(20)) - 20.0 / 60.0).abs() < 1e-9);
         assert!((through.by(Minute(999)) - 20.0 / 60.0).abs() < 1e-9);
         assert!((through.by(Minute(1_000)) - 1.0).abs() < 1e-9);
         // A departure that only those from the first door reach, and a minute of handling between.
-        let boards = |at: Minute| (at.after(1) <= Minute(21)).then_some(Minute(90));
-        assert!((through.moved(boards, &Delay::none()).by(Minute(90)) - 20.0 / 60.0).abs() < 1e-9);
+        let boards = |at: Minute| {
+            let taken = at.after(1) <= Minute(21);
+            taken.then_some(Shift::gather(at, Minute(90), Minute(20)))
+        };
+        let boarded = through.moved(boards, &Delay::none(), NEVER);
+        assert!((boarded.by(Minute(90)) - 20.0 / 60.0).abs() < 1e-9);
     }
 
     #[test]
@@ -414,10 +498,29 @@ mod tests {
         let mut when = When::default();
         when.add(0, 1.0, &[0.125; 8]);
         // Closed until minute 8, then open.
-        let door = |at: Minute| Some(at.max(Minute(8)).after(100));
-        let through = when.moved(door, &Delay::none());
+        let door = |at: Minute| {
+            let closed = Shift::gather(at, Minute(8), Minute(8));
+            let shift = if at <= Minute(8) { closed } else { stay(at) };
+            Some(shift.later(100))
+        };
+        let through = when.moved(door, &Delay::none(), NEVER);
         assert!((through.by(Minute(108)) - 8.0 / 120.0).abs() < 1e-9);
         assert!((through.by(Minute(220)) - 1.0).abs() < 1e-9);
         assert!((through.by(Minute(150)) - 50.0 / 120.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_comes_too_late_is_left_out_and_the_rest_is_the_same() {
+        let delay = Delay::lognormal(120, 400);
+        let late = |until: Minute| {
+            let first = When::exactly(Minute(5)).moved(|at| Some(stay(at)), &delay, until);
+            first.moved(|at| Some(stay(at).later(30)), &delay, until)
+        };
+        let (all, some) = (late(NEVER), late(Minute(500 + 2 * BIN)));
+        assert!(some.cells.len() < all.cells.len());
+        for limit in (0..=500).map(Minute) {
+            let apart = (all.by(limit) - some.by(limit)).abs();
+            assert!(apart < 1e-9, "{limit:?} {apart}");
+        }
     }
 }

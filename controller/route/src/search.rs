@@ -1,8 +1,8 @@
 //! Pareto search: the routes that no other beats in arrival, cost and, when asked for, emissions.
 //!
-//! Labels are settled in order of a lower bound on their arrival (NAMOA* with the arrival as the
-//! first criterion), so those of one node come in order of readiness, and a new label is compared
-//! only in what remains: cost, emissions and legs. The number of legs takes part in the comparison,
+//! Labels are settled in order of the deadline that they can still meet, then of readiness (NAMOA*
+//! with the arrival as the first criterion), so those of the destination come in order of arrival.
+//! Neither falls along a route, so minutes are buckets of a queue. The number of legs takes part in the comparison,
 //! because a route may have [`LEGS_MAX`] at most. Each leg takes its next departure only: all
 //! departures of a service cost the same, so a later one cannot be part of a better route.
 //!
@@ -10,14 +10,12 @@
 //! against lower bounds: every route left out is within the tolerance of one that is kept, however
 //! many legs it has. Without one it is applied at every node, where it adds up leg by leg.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-
 use crate::corridor::{Corridor, Edge};
 use crate::goal::Goal;
 use crate::micros::Micros;
 use crate::network::{Network, Node};
 use crate::options::Point;
+use crate::queue::Queue;
 use crate::reach::{Allowed, Reach};
 use crate::time::Minute;
 
@@ -80,8 +78,6 @@ pub(crate) struct Labels {
     fronts: Vec<Vec<Rival>>,
 }
 
-type Queue = BinaryHeap<Reverse<(i32, i32, i64, u32)>>;
-
 struct Search<'a> {
     network: &'a Network,
     spec: &'a Spec<'a>,
@@ -89,6 +85,10 @@ struct Search<'a> {
     one_target: bool,
     labels: Labels,
     queue: Queue,
+    /// Minutes of readiness that a deadline has in the queue.
+    span: i32,
+    /// Where the queue is.
+    now: i32,
     target: u32,
     earliest: Minute,
     /// Thousandths by which a rival may be worse at a node, and at the destination.
@@ -112,7 +112,9 @@ pub(crate) fn pareto(
         spec,
         reach,
         one_target: to.is_some(),
-        queue: BinaryHeap::new(),
+        queue: Queue::default(),
+        span: spec.latest.min(network.window.to).since(spec.ready) + 1,
+        now: 0,
         target: to.and_then(number).unwrap_or(u32::MAX),
         earliest: to.and_then(|to| reach.at(to)).unwrap_or(spec.ready),
         factors: match to {
@@ -147,7 +149,8 @@ impl Search<'_> {
             leg: u32::MAX,
             ..Label::default()
         });
-        while let Some(Reverse((_, _, _, number))) = self.queue.pop() {
+        while let Some((now, number)) = self.queue.pop() {
+            self.now = now;
             let Some(label) = self.labels.all.get(number as usize).copied() else {
                 continue;
             };
@@ -196,21 +199,21 @@ impl Search<'_> {
     }
 
     fn push(&mut self, label: Label) {
-        if let Some(arrival) = self.bound(&label) {
+        if let Some(deadline) = self.bound(&label) {
             let number = u32::try_from(self.labels.all.len()).unwrap_or(u32::MAX);
             self.labels.all.push(label);
-            self.queue
-                .push(Reverse((arrival, label.ready, label.cost, number)));
+            let minute = deadline * self.span + label.ready - self.spec.ready.0;
+            self.queue.push(minute.max(self.now), number);
         }
     }
 
-    /// A lower bound on the arrival; `None` when the label cannot become an answer.
+    /// The first deadline that can still be met; `None` when the label cannot become an answer.
     fn bound(&self, label: &Label) -> Option<i32> {
         let corridor = &self.labels.corridor;
         let rest = corridor.rest.get(label.node as usize)?;
         if !self.one_target {
             let far = label.ready > self.spec.latest.0 || label.legs > LEGS_MAX;
-            return (!far).then_some(label.ready);
+            return (!far).then_some(0);
         }
         if label.legs + rest.legs > LEGS_MAX {
             return None;
@@ -218,10 +221,10 @@ impl Search<'_> {
         if label.ready > self.spec.latest.0 {
             return None;
         }
+        let (deadline, arrival) = corridor.arrival(rest, label.ready, self.earliest)?;
         let (arrival, factor) = if label.node == self.target {
             (label.ready, 1_000)
         } else {
-            let arrival = corridor.arrival(rest, label.ready, self.earliest)?;
             (arrival.max(label.ready), self.factors.1)
         };
         let (cost, co2) = (label.cost + rest.cost, label.co2 + rest.co2);
@@ -234,7 +237,7 @@ impl Search<'_> {
                     && rival.cost.saturating_mul(1_000) <= worse.0
                     && rival.co2.saturating_mul(1_000) <= worse.1
             });
-        (!beaten).then_some(arrival)
+        (!beaten).then_some(deadline)
     }
 }
 

@@ -245,6 +245,52 @@ pub(crate) fn local_days(offsets: &Offsets, window: Window) -> core::ops::RangeI
     first.saturating_sub(2)..=last.saturating_add(1)
 }
 
+/// Where the minutes of a stretch are moved to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shift {
+    /// First minute.
+    pub(crate) from: Minute,
+    /// Where it is moved to.
+    pub(crate) to: Minute,
+    /// Last minute.
+    pub(crate) until: Minute,
+    /// Whether the minutes keep their distances; else all come to the same.
+    pub(crate) keeps: bool,
+}
+
+impl Shift {
+    /// All minutes of a stretch to one.
+    pub(crate) const fn gather(from: Minute, to: Minute, until: Minute) -> Self {
+        Self {
+            from,
+            to,
+            until,
+            keeps: false,
+        }
+    }
+
+    /// The same, and then later.
+    pub(crate) const fn later(self, minutes: i32) -> Self {
+        Self {
+            to: self.to.after(minutes),
+            ..self
+        }
+    }
+
+    pub(crate) fn holds(self, at: Minute) -> bool {
+        self.from <= at && at <= self.until
+    }
+
+    /// Where a minute of the stretch is moved to.
+    pub(crate) const fn of(self, at: Minute) -> Minute {
+        if self.keeps {
+            self.to.after(at.since(self.from))
+        } else {
+            self.to
+        }
+    }
+}
+
 /// Opening hours unrolled over the window: disjoint stretches in order, touching ones joined.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Hours(Vec<(Minute, Minute)>);
@@ -282,6 +328,22 @@ impl Hours {
     pub(crate) fn next(&self, at: Minute) -> Option<Minute> {
         let index = self.0.partition_point(|(_, close)| *close <= at);
         self.0.get(index).map(|(open, _)| at.max(*open))
+    }
+
+    /// The same as [`Hours::next`] for `at` and the minutes after it.
+    pub(crate) fn shift(&self, at: Minute) -> Option<Shift> {
+        let index = self.0.partition_point(|(_, close)| *close <= at);
+        let (open, close) = *self.0.get(index)?;
+        Some(if at < open {
+            Shift::gather(at, open, open)
+        } else {
+            Shift {
+                from: at,
+                to: at,
+                until: close.after(-1),
+                keeps: true,
+            }
+        })
     }
 
     /// Whether it is open at `at`, the closing minute included.
@@ -402,6 +464,13 @@ mod tests {
             Some(Minute(7 * DAY_MIN + 360))
         );
         assert!(hours.is_open(Minute(1_200)) && !hours.is_open(Minute(1_201)));
+        for at in (0..9 * DAY_MIN).step_by(7).map(Minute) {
+            let shift = hours.shift(at).unwrap();
+            for later in [at, at.after(200), shift.until] {
+                let there = shift.holds(later).then(|| shift.of(later));
+                assert!(there.is_none_or(|there| hours.next(later) == Some(there)));
+            }
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //! Slots are laid out once. A change of conditions writes the slots of the legs it touches anew.
 
 use crate::conditions::Effects;
-use crate::network::{Leg, Network};
+use crate::network::{Leg, Network, Node};
 use crate::time::Minute;
 
 /// One departure of a leg.
@@ -49,6 +49,15 @@ pub(crate) struct Pair {
     legs: u32,
 }
 
+/// What a search asks of a pair first. Most pairs are left there, so these lie close together.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Near {
+    /// The node at the other end.
+    pub(crate) node: u32,
+    /// As in [`Pair`].
+    pub(crate) least: i32,
+}
+
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Timetable {
@@ -64,8 +73,10 @@ pub(crate) struct Timetable {
     /// By leg.
     pair_of: Vec<u32>,
     best: Vec<Best>,
-    /// Pairs in order of `to`, and where each node's begin.
-    into: Vec<u32>,
+    /// By pair: its end.
+    ends: Vec<Near>,
+    /// Pairs in order of `to` with their beginnings, and where each node's begin.
+    into: Vec<(Near, u32)>,
     first_into: Vec<u32>,
 }
 
@@ -101,7 +112,25 @@ impl Timetable {
                 pair.least = least.unwrap_or(i32::MAX / 4);
             }
         }
+        table.index(count(network.nodes.len()));
         table
+    }
+
+    /// Lists the pairs by both ends, once their least minutes are known.
+    fn index(&mut self, nodes: u32) {
+        let near = |node: u32, pair: &Pair| Near {
+            node,
+            least: pair.least,
+        };
+        self.ends = self.pairs.iter().map(|pair| near(pair.to, pair)).collect();
+        let mut order: Vec<(u32, u32)> = self.pairs.iter().map(|pair| pair.to).zip(0..).collect();
+        order.sort_unstable();
+        self.first_into = starts(nodes, order.iter().map(|(to, _)| *to));
+        let numbers = order.iter().map(|(_, number)| *number);
+        self.into = numbers
+            .filter_map(|number| Some((number, self.pairs.get(number as usize)?)))
+            .map(|(number, pair)| (near(pair.from, pair), number))
+            .collect();
     }
 
     /// Groups the legs by their nodes.
@@ -123,10 +152,6 @@ impl Timetable {
         }
         let nodes = count(network.nodes.len());
         self.first_pair = starts(nodes, self.pairs.iter().map(|pair| pair.from));
-        self.into = (0..count(self.pairs.len())).collect();
-        let to = |pair: &u32| self.pairs.get(*pair as usize).map_or(0, |pair| pair.to);
-        self.into.sort_by_key(to);
-        self.first_into = starts(nodes, self.into.iter().map(to));
     }
 
     /// Writes a pair's departures worth taking from those of its legs.
@@ -205,13 +230,38 @@ impl Timetable {
         self.pairs.get(range).unwrap_or_default()
     }
 
-    /// The pairs that end at a node.
-    pub(crate) fn ending_at(&self, node: u32) -> impl Iterator<Item = &Pair> {
+    /// The same, each with its end.
+    #[inline]
+    pub(crate) fn leaving(&self, node: u32) -> impl Iterator<Item = (Near, &Pair)> {
+        let range = range(&self.first_pair, node);
+        let ends = self.ends.get(range.clone()).unwrap_or_default();
+        let pairs = self.pairs.get(range).unwrap_or_default();
+        ends.iter().copied().zip(pairs)
+    }
+
+    /// The pairs that end at a node: their beginnings and numbers.
+    #[inline]
+    pub(crate) fn ending_at(&self, node: u32) -> impl Iterator<Item = (Near, u32)> {
         let range = range(&self.first_into, node);
-        let numbers = self.into.get(range).unwrap_or_default();
-        numbers
-            .iter()
-            .filter_map(|pair| self.pairs.get(*pair as usize))
+        self.into.get(range).unwrap_or_default().iter().copied()
+    }
+
+    /// The legs that begin or end at a node.
+    pub(crate) fn legs_at(&self, node: Node) -> impl Iterator<Item = u32> {
+        let into = self.ending_at(node.0);
+        let into = into.filter_map(|(_, number)| self.pair(number));
+        self.from(node.0).iter().chain(into).flat_map(Pair::legs)
+    }
+
+    /// By pair: its legs.
+    pub(crate) fn legs_by_pair(&self) -> impl Iterator<Item = core::ops::Range<u32>> {
+        self.pairs.iter().map(Pair::legs)
+    }
+
+    /// The pair of this number.
+    #[inline]
+    pub(crate) fn pair(&self, number: u32) -> Option<&Pair> {
+        self.pairs.get(number as usize)
     }
 
     /// The departures worth taking of a pair, earliest first.

@@ -3,7 +3,7 @@
 use crate::network::{Level, Network};
 use crate::options::{Query, RouteOption};
 use crate::ranking::SURE;
-use crate::risk::without;
+use crate::risk::chance;
 use crate::time::{DAY_MIN, Minute, span};
 
 /// Below this probability nobody would call a promise kept.
@@ -144,8 +144,8 @@ impl Network {
 fn factor(network: &Network, ready: Minute, option: &RouteOption) -> Option<String> {
     const WORTH: f64 = 0.01;
     let factors = (0..option.steps.len()).map(|index| {
-        let punctual = without(network, ready, &option.steps, index);
-        (punctual.by(option.promise), index)
+        let times = (ready, option.promise);
+        (chance(network, times, &option.steps, Some(index)), index)
     });
     let (best, index) = factors.max_by(|left, right| left.0.total_cmp(&right.0))?;
     let leg = option.legs.get(index)?;

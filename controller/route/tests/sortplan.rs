@@ -95,6 +95,35 @@ fn a_large_instance_is_within_one_percent_of_the_bound() {
     }
 }
 
+/// Volumes lognormal (3.0, 0.6), 0.6 to 1.4 times as many by wave.
+fn skewed(seed: u64) -> Task {
+    let mut task = task(seed, 300, 40, 3);
+    let mut draw = Draw::new(seed);
+    for demand in &mut task.demands {
+        let mean = (3.0 + 0.6 * draw.normal()).exp();
+        for parcels in &mut demand.parcels {
+            let wanted = mean * draw.real(0.6, 1.4);
+            *parcels = (0..500u32)
+                .find(|count| f64::from(*count) >= wanted)
+                .unwrap();
+        }
+    }
+    task
+}
+
+#[test]
+fn skewed_volumes_are_within_one_percent_of_the_bound() {
+    for seed in 0..20 {
+        let proposal = optimise(&skewed(seed)).unwrap();
+        assert!(
+            proposal.gap() <= 0.01,
+            "{seed}: {:?} bound {}",
+            proposal.figures,
+            proposal.bound
+        );
+    }
+}
+
 #[test]
 fn one_dominating_destination_gets_several_chutes() {
     let mut task = task(1, 30, 6, 1);

@@ -355,15 +355,18 @@ impl Network {
                 borders.contains(&(to, None)) || borders.contains(&(to, mode))
             })
         };
-        let hit = |leg: &Leg| {
-            (!services.is_empty() && services.contains(&leg.service))
-                || (!places.is_empty() && (places.contains(&leg.from) || places.contains(&leg.to)))
-                || (!borders.is_empty() && at_border(leg))
-        };
-        let legs = (0u32..).zip(&self.legs);
-        legs.filter(|(_, leg)| hit(leg))
-            .map(|(number, _)| number)
-            .collect()
+        let mut all: Vec<u32> = places
+            .iter()
+            .flat_map(|node| self.timetable.legs_at(*node))
+            .collect();
+        if !services.is_empty() || !borders.is_empty() {
+            let hit = |leg: &Leg| services.contains(&leg.service) || at_border(leg);
+            let legs = (0u32..).zip(&self.legs);
+            all.extend(legs.filter(|(_, leg)| hit(leg)).map(|(number, _)| number));
+        }
+        all.sort_unstable();
+        all.dedup();
+        all
     }
 }
 

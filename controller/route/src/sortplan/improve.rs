@@ -4,6 +4,16 @@ use super::{Loads, Part, Task, bound};
 
 /// Most steps away from the peak.
 const STEPS_MAX: usize = 2_000;
+/// Most trades looked at, of several parts each way between two chutes.
+const TRADES_MAX: usize = 10_000_000;
+/// About as many sets of parts of a chute are looked at.
+const PICKS_MAX: usize = 1_000;
+/// Most trades that gain nothing.
+const SIDEWAYS_MAX: usize = 100;
+/// This part of the bound above it is near enough: nobody notices.
+const NEAR: i64 = 100;
+/// Most parts that a chute gives in a trade.
+const TRADED_MAX: usize = 2;
 /// Most exchanges and moves looked at when the other costs are lowered.
 const TRIES_MAX: usize = 400_000;
 
@@ -18,11 +28,23 @@ pub(super) struct Search<'a> {
     left: usize,
 }
 
+/// What may still be looked at.
+struct Budget {
+    trades: usize,
+    sideways: usize,
+}
+
 /// A way to change the assignment.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Move(usize, usize),
     Swap(usize, usize),
+}
+
+/// Some parts of a chute, and their parcels by wave.
+struct Pick {
+    parts: Vec<usize>,
+    parcels: Vec<i64>,
 }
 
 impl<'a> Search<'a> {
@@ -103,16 +125,20 @@ impl<'a> Search<'a> {
         self.place.get(index).copied().unwrap_or(0)
     }
 
-    /// Changes of chute that a step adds to those there are; negative when it takes some back.
+    /// Changes of chute that a move adds to those there are; -1 when it takes one back.
+    fn change(&self, index: usize, to: usize) -> i64 {
+        let now = self.parts.get(index).and_then(|part| part.now);
+        let away = |chute: usize| i64::from(now.is_some_and(|now| now != chute));
+        away(to) - away(self.of(index))
+    }
+
+    /// The same of a step.
     fn changes(&self, step: Step) -> i64 {
-        let one = |index: usize, to: usize| {
-            let now = self.parts.get(index).and_then(|part| part.now);
-            let away = |chute: usize| i64::from(now.is_some_and(|now| now != chute));
-            away(to) - away(self.of(index))
-        };
         match step {
-            Step::Move(part, to) => one(part, to),
-            Step::Swap(left, right) => one(left, self.of(right)) + one(right, self.of(left)),
+            Step::Move(part, to) => self.change(part, to),
+            Step::Swap(left, right) => {
+                self.change(left, self.of(right)) + self.change(right, self.of(left))
+            }
         }
     }
 
@@ -125,8 +151,12 @@ impl<'a> Search<'a> {
     }
 
     fn apply(&mut self, step: Step) {
+        self.count(self.changes(step));
+        self.shift(step);
+    }
+
+    fn count(&mut self, changes: i64) {
         if self.task.changes_max.is_some() {
-            let changes = self.changes(step);
             let size = usize::try_from(changes.unsigned_abs()).unwrap_or(0);
             self.left = if changes > 0 {
                 self.left - size
@@ -134,7 +164,6 @@ impl<'a> Search<'a> {
                 self.left + size
             };
         }
-        self.shift(step);
     }
 
     fn shift(&mut self, step: Step) {
@@ -208,18 +237,142 @@ impl<'a> Search<'a> {
 
     /// Takes load from chutes above the bound, the highest first, until none is or nothing helps.
     /// Squares are lowered, not the peak itself: a step that only makes room for another counts.
+    /// Trades of several parts are looked for only when no single move or exchange helps and the peak
+    /// is not near the bound.
     pub(super) fn flatten(&mut self) {
+        let near = self.bound + self.bound / NEAR;
+        let mut budget = Budget {
+            trades: TRADES_MAX,
+            sideways: SIDEWAYS_MAX,
+        };
         for _ in 0..STEPS_MAX {
             let mut high: Vec<usize> = (0..self.task.chutes.len())
                 .filter(|chute| self.excess(*chute) > 0)
                 .collect();
             high.sort_by_key(|chute| (core::cmp::Reverse(self.excess(*chute)), *chute));
-            let mut steps = high.into_iter();
-            let Some(step) = steps.find_map(|chute| self.best_step(chute)) else {
+            if let Some(step) = high.iter().find_map(|chute| self.best_step(*chute)) {
+                self.apply(step);
+            } else if self.loads.peak() <= near || !self.trades(&high, &mut budget) {
                 return;
-            };
-            self.apply(step);
+            }
         }
+    }
+
+    /// The first trade that helps; else one that changes nothing but what can be traded next. Whether
+    /// there was any.
+    fn trades(&mut self, high: &[usize], budget: &mut Budget) -> bool {
+        if high.iter().any(|chute| self.trade(*chute, 1, budget)) {
+            return true;
+        }
+        if budget.sideways == 0 {
+            return false;
+        }
+        budget.sideways -= 1;
+        high.iter().any(|chute| self.trade(*chute, 0, budget))
+    }
+
+    /// Trades parts of a chute for parts of another so that the squares fall by at least so much;
+    /// whether it did.
+    fn trade(&mut self, high: usize, least: i64, budget: &mut Budget) -> bool {
+        let ours = self.picks(high);
+        let loads = self.loads.of(high).iter().zip(0..);
+        let Some((most, worst)) = loads.max_by_key(|(load, wave)| (**load, *wave)) else {
+            return false;
+        };
+        let in_worst = |parcels: &[i64]| parcels.get(worst).copied().unwrap_or(0);
+        // Where the last trade began is not where the next does, or two would undo each other.
+        let chutes = self.task.chutes.len();
+        let others = (0..chutes).map(|chute| (chute + budget.sideways) % chutes);
+        for other in others.filter(|chute| *chute != high) {
+            // What makes the other chute as full as this one was helps nobody.
+            let room = most - in_worst(self.loads.of(other));
+            let theirs = self.picks(other);
+            let before = self.excess(high) + self.excess(other);
+            let mut best: Option<(i64, &Pick, &Pick)> = None;
+            for away in &ours {
+                if budget.trades == 0 {
+                    return false;
+                }
+                budget.trades = budget.trades.saturating_sub(theirs.len());
+                let gone = in_worst(&away.parcels);
+                for back in &theirs {
+                    let change = gone - in_worst(&back.parcels);
+                    if change <= 0 || change >= room {
+                        continue;
+                    }
+                    let gain = before - self.excess_traded((high, away), (other, back));
+                    let worth = gain > best.map_or(least - 1, |(most, ..)| most);
+                    if worth && self.tradable((high, away), (other, back)) {
+                        best = Some((gain, away, back));
+                    }
+                }
+            }
+            if let Some((_, away, back)) = best {
+                let moves = || away.parts.iter().map(|part| (*part, other));
+                let back = || back.parts.iter().map(|part| (*part, high));
+                let all = || moves().chain(back());
+                let changes = all().map(|(part, to)| self.change(part, to)).sum();
+                self.count(changes);
+                all().for_each(|(part, to)| self.transfer(part, to));
+                return true;
+            }
+        }
+        false
+    }
+
+    /// All sets of up to [`TRADED_MAX`] parts of a chute.
+    fn picks(&self, chute: usize) -> Vec<Pick> {
+        let none = Pick {
+            parts: Vec::new(),
+            parcels: vec![0; self.loads.of(chute).len()],
+        };
+        let mut all = vec![none];
+        let here = self.parts.iter().enumerate();
+        for (index, part) in here.filter(|(index, _)| self.of(*index) == chute) {
+            let with = |pick: &Pick| Pick {
+                parts: pick.parts.iter().copied().chain([index]).collect(),
+                parcels: (pick.parcels.iter().zip(&part.parcels))
+                    .map(|(sum, parcels)| sum + parcels)
+                    .collect(),
+            };
+            let smaller = all.iter().filter(|pick| pick.parts.len() < TRADED_MAX);
+            let more: Vec<Pick> = smaller.map(with).collect();
+            all.extend(more);
+            if all.len() > PICKS_MAX {
+                break;
+            }
+        }
+        all
+    }
+
+    /// What the loads of two chutes are above the bound, squared, after a trade.
+    fn excess_traded(&self, (from, away): (usize, &Pick), (to, back): (usize, &Pick)) -> i64 {
+        let loads = self.loads.of(from).iter().zip(self.loads.of(to));
+        let moved = away.parcels.iter().zip(&back.parcels);
+        let waves = loads.zip(moved);
+        waves
+            .map(|((from, to), (away, back))| {
+                let change = away - back;
+                self.above(from - change) + self.above(to + change)
+            })
+            .sum()
+    }
+
+    /// Whether both chutes have room for what they get, and no more parts move than may.
+    fn tradable(&self, (from, away): (usize, &Pick), (to, back): (usize, &Pick)) -> bool {
+        let room = |chute: usize, gets: &Pick, gives: &Pick| {
+            let most = self.task.chutes.get(chute).map(|one| one.destinations_max);
+            let count = self.loads.count.get(chute).copied().unwrap_or(0);
+            let after = count + gets.parts.len() - gives.parts.len();
+            after <= count || most.is_some_and(|most| after <= most)
+        };
+        let sum = |pick: &Pick, to: usize| -> i64 {
+            let changes = pick.parts.iter().map(|part| self.change(*part, to));
+            changes.sum()
+        };
+        let (gone, come) = (sum(away, to), sum(back, from));
+        let changes = usize::try_from(gone + come).unwrap_or(0);
+        room(to, away, back) && room(from, back, away) && changes <= self.left
     }
 
     /// The step from a chute that lowers the squares most.

@@ -6,7 +6,8 @@
 //! may get several chutes.
 //!
 //! Method: longest processing time first, then moves and exchanges away from the peak until the
-//! lower bound is met or none helps, then moves and exchanges that lower the other costs and keep
+//! lower bound is met or none helps, then, while the peak is more than 1 % above the bound, trades of
+//! two parts each way between two chutes, then moves and exchanges that lower the other costs and keep
 //! the peak (Graham: Bounds on multiprocessing timing anomalies, SIAM J. Appl. Math. 17, 1969, for
 //! the first step). The bound holds for every assignment: a wave's parcels over all chutes, or the
 //! largest part that cannot be split.
