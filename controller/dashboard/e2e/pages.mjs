@@ -267,6 +267,8 @@ export const flows = {
     await until(async () => (await count(page, ".why li")) >= 4, "the reasons");
     const said = await text(page, ".why");
     hold(said.includes("via Leipzig") && said.includes("cheapest"), said);
+    const [full, later] = mock.plant.topology.chute.filter((c) => c.kind === "sort" && c.id !== life.outcome.chute);
+    hold((await page.locator(".others li").allInnerTexts()).join() === `${full.name} full,${later.name} later in the plan`, `and which chutes were not taken: ${said}`);
     await page.goBack();
     await until(async () => (await count(page, "main table")) === 1, "back at the list");
   },

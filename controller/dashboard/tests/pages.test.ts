@@ -4,7 +4,7 @@ import { bounds, project } from "../src/lib/map";
 import { diffOf, type SortPlan } from "../src/lib/plan";
 import { hrefOf, placeOf } from "../src/lib/pages";
 import { shiftOf } from "../src/lib/report";
-import { whyOf, type Life } from "../src/lib/trace";
+import { alternativesOf, whyOf, type Life } from "../src/lib/trace";
 import type { Parcel, Waiting } from "../src/lib/types";
 
 const parcel = (id: number, position_mm: number): Parcel => ({
@@ -98,6 +98,15 @@ test("why a parcel is there is its last usable reading and its last decision", (
   expect(why.read?.["camera"]).toBe(0);
   expect(why.decided?.["chute"]).toBe(2);
   expect(why.resolved).toBeNull();
+});
+
+test("a decision tells the chutes it did not take, in the plan's order", () => {
+  const decided = { at: "2026-11-24T13:00:02Z", step: "decided", chute: 3 };
+  expect(alternativesOf(decided)).toEqual([]);
+  expect(alternativesOf({ ...decided, alternatives: [{ chute: 4, obstacle: "full" }, { chute: 9 }] })).toEqual([
+    { chute: 4, obstacle: "full" },
+    { chute: 9, obstacle: null },
+  ]);
 });
 
 test("the map holds all places and keeps its shape", () => {
