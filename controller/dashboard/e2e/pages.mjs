@@ -296,6 +296,24 @@ export const flows = {
     hold(mock.office.audit.some((row) => row.action === "plan.activate"), "it is on record");
   },
 
+  async "a proposal for the plan is read, taken over, and undone"({ page }) {
+    await visit(page, "plan");
+    await until(async () => (await page.getByLabel("Chutes", { exact: true }).count()) > 0, "the active plan");
+    const first = page.getByLabel("Chutes", { exact: true }).first();
+    const before = await first.inputValue();
+    await page.getByRole("button", { name: "Propose", exact: true }).click();
+    const proposal = page.getByRole("region", { name: "Proposal" });
+    await until(async () => (await proposal.count()) === 1, "the moves");
+    hold((await proposal.innerText()).includes("Most in one chute 590 → 412"), "what each gains");
+    await page.getByRole("button", { name: "Take over", exact: true }).click();
+    await until(async () => (await first.inputValue()) === "9", "the rule has its new chute");
+    hold(await page.getByRole("button", { name: "Take over", exact: true }).isDisabled(), "once is enough");
+    hold((await text(page, ".changes")).includes("→ 9"), "and the change is shown");
+    await axe({ page });
+    await page.getByRole("button", { name: "Undo changes" }).click();
+    await until(async () => (await first.inputValue()) === before, "as it was");
+  },
+
   async "routes, closed bags, devices, reports and a simulation answer"({ page }) {
     await visit(page, "maintenance");
     await until(async () => (await page.locator("main").innerText()).includes("no answer from unit 2"), "a device that does not answer");
