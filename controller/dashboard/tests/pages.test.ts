@@ -4,7 +4,7 @@ import { bounds, project } from "../src/lib/map";
 import { chuteIn, diffOf, takenOver, type SortPlan } from "../src/lib/plan";
 import { hrefOf, placeOf } from "../src/lib/pages";
 import { shiftOf } from "../src/lib/report";
-import { alternativesOf, whyOf, type Life } from "../src/lib/trace";
+import { alternativesOf, searchFor, whyOf, type Life } from "../src/lib/trace";
 import type { Parcel, Waiting } from "../src/lib/types";
 
 const parcel = (id: number, position_mm: number): Parcel => ({
@@ -98,6 +98,16 @@ test("why a parcel is there is its last usable reading and its last decision", (
   expect(why.read?.["camera"]).toBe(0);
   expect(why.decided?.["chute"]).toBe(2);
   expect(why.resolved).toBeNull();
+});
+
+test.each([
+  ["outcome", "missort", { outcome: "missort", decided: 1, seen: 2 }],
+  ["cause", "gap", { outcome: "rejected", cause: "gap" }],
+  ["cause", "no_read", { outcome: "rejected", cause: { no_read: { reason: "nothing_found" } } }],
+] as const)("parcels by %s %s are found in the journal's text", (kind, name, outcome) => {
+  expect(JSON.stringify({ step: "ended", outcome })).toContain(searchFor(kind, name));
+  const mentioned = { step: "read", reading: { no_read: "missort", cause: "gap" } };
+  expect(JSON.stringify(mentioned)).not.toContain(searchFor(kind, name));
 });
 
 test("a proposal is taken over into the rules that it moves, and into no other", () => {

@@ -31,6 +31,15 @@ export interface ReadingStep {
   no_read: string | null;
 }
 
+/**
+ * What finds the parcels of an outcome, or those rejected for a cause: the service searches the steps as
+ * they are written, and a bare word would find others that only mention it.
+ */
+export function searchFor(kind: "outcome" | "cause", name: string): string {
+  if (kind === "outcome") return `"outcome":"${name}"`;
+  return `"outcome":"rejected","cause":${name === "no_read" ? '{"no_read"' : `"${name}"`}`;
+}
+
 /** A chute that the plan would have allowed too. */
 export interface Alternative {
   chute: number;

@@ -4,11 +4,12 @@ import type { MoreMessages } from ".";
 export const more: MoreMessages = {
   "parcels.help_1": "ابحث برقم الطرد أو برمز على بطاقته أو بالرمز البريدي أو بالدولة أو بالسبب.",
   "parcels.help_2": "صفحة الطرد تقول لماذا ذهب إلى حيث ذهب؛ يمكن طباعتها أو نسخ عنوانها.",
-  "parcels.search_hint": "رقم أو رمز أو رمز بريدي أو سبب",
+  "parcels.search_hint": "رقم أو رمز أو رمز بريدي",
   "parcels.none": "لم يُعثر على أي طرد. تُكتب الرموز دون فراغات.",
   "parcels.empty": "لم يمرّ أي طرد على الخط بعد.",
   "parcels.number": "الطرد",
   "parcels.outcome": "النتيجة",
+  "parcels.any": "أي نتيجة",
   "parcels.where": "أين أو لماذا",
   "parcels.under_way": "في الطريق",
   "parcels.ended.sorted": "مفروز",

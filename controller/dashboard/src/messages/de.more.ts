@@ -4,11 +4,12 @@ import type { MoreMessages } from ".";
 export const more: MoreMessages = {
   "parcels.help_1": "Gesucht wird nach Paketnummer, Code auf dem Etikett, Postleitzahl, Land oder Ursache.",
   "parcels.help_2": "Die Seite eines Pakets sagt, warum es dorthin ging; sie lässt sich drucken, ihre Adresse kopieren.",
-  "parcels.search_hint": "Nummer, Code, Postleitzahl oder Ursache",
+  "parcels.search_hint": "Nummer, Code oder Postleitzahl",
   "parcels.none": "Kein Paket gefunden. Codes werden ohne Leerzeichen geschrieben.",
   "parcels.empty": "Noch war kein Paket auf der Linie.",
   "parcels.number": "Paket",
   "parcels.outcome": "Ergebnis",
+  "parcels.any": "Jedes Ergebnis",
   "parcels.where": "Wohin oder warum",
   "parcels.under_way": "Unterwegs",
   "parcels.ended.sorted": "Sortiert",

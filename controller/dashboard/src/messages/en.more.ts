@@ -2,11 +2,12 @@
 export const more = {
   "parcels.help_1": "Search by the parcel's number, a code on its label, a postcode, a country or a cause.",
   "parcels.help_2": "A parcel's page says why it went where it went; it can be printed or its address copied.",
-  "parcels.search_hint": "Number, code, postcode or cause",
+  "parcels.search_hint": "Number, code or postcode",
   "parcels.none": "No parcel is found. Codes are written without blanks.",
   "parcels.empty": "No parcel has been on the line yet.",
   "parcels.number": "Parcel",
   "parcels.outcome": "Outcome",
+  "parcels.any": "Any outcome",
   "parcels.where": "Where or why",
   "parcels.under_way": "Under way",
   "parcels.ended.sorted": "Sorted",

@@ -4,11 +4,12 @@ import type { MoreMessages } from ".";
 export const more: MoreMessages = {
   "parcels.help_1": "Se busca por número de paquete, código de la etiqueta, código postal, país o causa.",
   "parcels.help_2": "La página de un paquete dice por qué fue adonde fue; se puede imprimir o copiar su dirección.",
-  "parcels.search_hint": "Número, código, código postal o causa",
+  "parcels.search_hint": "Número, código o código postal",
   "parcels.none": "No se encuentra ningún paquete. Los códigos se escriben sin espacios.",
   "parcels.empty": "Aún no ha pasado ningún paquete por la línea.",
   "parcels.number": "Paquete",
   "parcels.outcome": "Resultado",
+  "parcels.any": "Cualquier resultado",
   "parcels.where": "Dónde o por qué",
   "parcels.under_way": "En camino",
   "parcels.ended.sorted": "Clasificado",

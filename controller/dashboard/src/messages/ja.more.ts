@@ -4,11 +4,12 @@ import type { MoreMessages } from ".";
 export const more: MoreMessages = {
   "parcels.help_1": "荷物番号、ラベルのコード、郵便番号、国、原因で検索できます。",
   "parcels.help_2": "荷物のページには、その行き先になった理由が示されます。印刷も、アドレスのコピーもできます。",
-  "parcels.search_hint": "番号、コード、郵便番号、原因",
+  "parcels.search_hint": "番号、コード、郵便番号",
   "parcels.none": "荷物が見つかりません。コードは空白なしで入力してください。",
   "parcels.empty": "まだラインを通った荷物がありません。",
   "parcels.number": "荷物",
   "parcels.outcome": "結果",
+  "parcels.any": "すべての結果",
   "parcels.where": "行き先または理由",
   "parcels.under_way": "搬送中",
   "parcels.ended.sorted": "仕分け済み",

@@ -4,11 +4,12 @@ import type { MoreMessages } from ".";
 export const more: MoreMessages = {
   "parcels.help_1": "可按包裹号、面单条码、邮编、国家或原因查找。",
   "parcels.help_2": "包裹页说明它为何去了那里；可打印，也可复制其地址。",
-  "parcels.search_hint": "包裹号、条码、邮编或原因",
+  "parcels.search_hint": "包裹号、条码或邮编",
   "parcels.none": "没有找到包裹。条码不含空格。",
   "parcels.empty": "产线上尚无包裹。",
   "parcels.number": "包裹",
   "parcels.outcome": "结果",
+  "parcels.any": "任何结果",
   "parcels.where": "去向或原因",
   "parcels.under_way": "在途",
   "parcels.ended.sorted": "已分拣",
