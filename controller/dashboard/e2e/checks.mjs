@@ -220,6 +220,7 @@ export const onMock = {
     await page.getByRole("button", { name: "Enable chute" }).click();
     await until(async () => (await count(page, ".chute.disabled")) === 0, "it is enabled again");
     await page.keyboard.press("Escape");
+    await until(async () => (await count(page, "dialog[open]")) === 0, "the card closed");
   },
 
   async "a refused command is explained and changes nothing"(world) {
@@ -237,7 +238,9 @@ export const onMock = {
     } finally {
       mock.plant.command = command;
     }
+    await until(async () => (await count(page, "dialog[open]")) === 1, "only the chute's card is open");
     await page.keyboard.press("Escape");
+    await until(async () => (await count(page, "dialog[open]")) === 0, "the card closed");
     await page.getByRole("button", { name: "Close message" }).click();
   },
 
