@@ -35,8 +35,8 @@ export const lines = {
     await tab(page, "Line 2").click();
     await until(async () => (await text(page, "header .line-name")) === "Line 2", "its head");
     await fetch(`${world.mock.neighbor.base}/mock/mute`, { method: "POST" });
-    await until(async () => (await text(page, ".live")).startsWith("Stale since"), "stale", 20_000);
-    await until(async () => (await tab(page, "Line 2").innerText()).includes("no answer"), "its sign", 10_000);
+    await until(async () => (await text(page, ".live")).startsWith("Stale since"), "stale");
+    await until(async () => (await tab(page, "Line 2").innerText()).includes("no answer"), "its sign");
     await tab(page, "Line 1").click();
     await until(async () => (await count(page, ".live:not(.stale)")) === 1, "the other line is live");
     await fault({ base: world.mock.neighbor.base }, "unmute");

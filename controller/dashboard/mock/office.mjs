@@ -228,6 +228,17 @@ export class Office {
       return ok({ problems, unused: [], total: false, overflow: true });
     }
     if (first === "dry-run") return ok({ parcels: 1000, before: { 1: 600, 2: 400 }, after: { 1: 500, 2: 400, 3: 100 }, moved: 100, examples: [] });
+    if (first === "proposal") {
+      const named = (id) => `chute ${id} (Chute ${id})`;
+      const figures = { peak: 412, missed: 0, laps: 31, changes: 2, walk_m: 1_900 };
+      const before = { peak: 640, missed: 25, laps: 88, changes: 0, walk_m: 2_050 };
+      const [one, two] = this.plans[0].plan.rule;
+      const moves = [
+        { rule: one.name, from: named(1), to: named(9), without: { ...figures, peak: 590, laps: 60 }, why: "" },
+        { rule: two.name, from: named(2), to: named(11), without: figures, why: "" },
+      ];
+      return ok({ quantile: 0.9, changes_max: 4, days: 6, proposal: { peak: 412, bound: 400, gap: 0.03, figures, before, rules: [], moves } });
+    }
     if (first === "from-csv") {
       const [, ...lines] = body.trim().split("\n");
       return ok({ rule: lines.map((line) => { const [name, , country, , chutes] = line.split(","); return { name, country, chutes: chutes.split(" ").map(Number), spread: false }; }) });

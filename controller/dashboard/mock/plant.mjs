@@ -217,6 +217,9 @@ export class Plant {
     const value = this.hostile ? HOSTILE[parcel.id % HOSTILE.length] : `RR${String(400_000_000 + parcel.id)}DE`;
     const [country, postcode] = (parcel.destination ?? "").split(" ");
     const destination = rejected ? null : { country, postcode, source: "manifest", confidence: 1000 };
+    // One that the plan names first and that was full, and one that it names later.
+    const [full, later] = this.topology.chute.filter((c) => c.kind === "sort" && c.id !== chute.id);
+    const alternatives = rejected ? [] : [{ chute: full.id, obstacle: "full" }, { chute: later.id }];
     const reading = { codes: rejected ? [] : [{ kind: "s10", value }], destination, no_read: rejected ? "nothing_found" : null };
     this.ended.unshift({
       id: parcel.id,
@@ -226,7 +229,7 @@ export class Plant {
         { at: time(8800), step: "measured", length_mm: parcel.length, gap_mm: 620 },
         { at: time(8000), step: "read", camera: 0, trigger: 1, reading, late: false },
         { at: time(7990), step: "resolved", destination, hop: rejected ? null : "DE-LEJ", why: rejected ? "unknown" : "cheapest that keeps the promise" },
-        { at: time(7980), step: "decided", chute: chute.id, reason: this.hostile ? value : "via Leipzig", plan: this.plan },
+        { at: time(7980), step: "decided", chute: chute.id, reason: this.hostile ? value : "via Leipzig", plan: this.plan, alternatives },
         { at: time(0), step: "ended", outcome },
       ],
     });

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { deadlineOf, orderWaiting } from "../src/lib/deadline";
 import { bounds, project } from "../src/lib/map";
-import { diffOf, type SortPlan } from "../src/lib/plan";
+import { chuteIn, diffOf, takenOver, type SortPlan } from "../src/lib/plan";
 import { hrefOf, placeOf } from "../src/lib/pages";
 import { shiftOf } from "../src/lib/report";
-import { whyOf, type Life } from "../src/lib/trace";
+import { alternativesOf, searchFor, whyOf, type Life } from "../src/lib/trace";
 import type { Parcel, Waiting } from "../src/lib/types";
 
 const parcel = (id: number, position_mm: number): Parcel => ({
@@ -98,6 +98,38 @@ test("why a parcel is there is its last usable reading and its last decision", (
   expect(why.read?.["camera"]).toBe(0);
   expect(why.decided?.["chute"]).toBe(2);
   expect(why.resolved).toBeNull();
+});
+
+test.each([
+  ["outcome", "missort", { outcome: "missort", decided: 1, seen: 2 }],
+  ["cause", "gap", { outcome: "rejected", cause: "gap" }],
+  ["cause", "no_read", { outcome: "rejected", cause: { no_read: { reason: "nothing_found" } } }],
+] as const)("parcels by %s %s are found in the journal's text", (kind, name, outcome) => {
+  expect(JSON.stringify({ step: "ended", outcome })).toContain(searchFor(kind, name));
+  const mentioned = { step: "read", reading: { no_read: "missort", cause: "gap" } };
+  expect(JSON.stringify(mentioned)).not.toContain(searchFor(kind, name));
+});
+
+test("a proposal is taken over into the rules that it moves, and into no other", () => {
+  const plan: SortPlan = { version: "A", rule: [{ name: "a", chutes: [1, 5] }, { name: "b", chutes: [2] }, { name: "c", chutes: [3] }] };
+  const without = { peak: 1, missed: 0, laps: 0, walk_m: 0 };
+  const moved = takenOver(plan, [
+    { rule: "a", from: "chute 1 (North 1)", to: "chute 9 (South 2)", without },
+    { rule: "b", from: null, to: "nowhere", without },
+  ]);
+  expect(moved.rule.map((rule) => rule.chutes)).toEqual([[9, 5], [2], [3]]);
+  expect(moved.rule[2]).toBe(plan.rule[2]);
+  expect(takenOver(moved, [{ rule: "a", from: "chute 1 (North 1)", to: "chute 9 (South 2)", without }]).rule[0]).toBe(moved.rule[0]);
+  expect([chuteIn("chute 12 (Overflow)"), chuteIn("12"), chuteIn(null)]).toEqual([12, null, null]);
+});
+
+test("a decision tells the chutes it did not take, in the plan's order", () => {
+  const decided = { at: "2026-11-24T13:00:02Z", step: "decided", chute: 3 };
+  expect(alternativesOf(decided)).toEqual([]);
+  expect(alternativesOf({ ...decided, alternatives: [{ chute: 4, obstacle: "full" }, { chute: 9 }] })).toEqual([
+    { chute: 4, obstacle: "full" },
+    { chute: 9, obstacle: null },
+  ]);
 });
 
 test("the map holds all places and keeps its shape", () => {

@@ -41,6 +41,40 @@ export interface Trial {
   examples: [string, string, number, number][];
 }
 
+/** What a proposal is judged by; of each, less is better. */
+export const FIGURES = ["peak", "missed", "laps", "walk_m"] as const;
+export type Figures = Record<(typeof FIGURES)[number], number>;
+
+/** Another chute for a rule. Chutes are named as the service says them: `chute 7 (North 2)`. */
+export interface Move {
+  rule: string;
+  from: string | null;
+  to: string;
+  /** The figures if this move alone were left out. */
+  without: Figures;
+}
+
+export interface Proposed {
+  proposal: { figures: Figures; before: Figures | null; moves: Move[] };
+}
+
+/** The number in a chute's name; null when there is none. */
+export function chuteIn(name: string | null): number | null {
+  const number = /^chute (\d+)\b/.exec(name ?? "")?.[1];
+  return number === undefined ? null : Number(number);
+}
+
+/** The plan with the moves of a proposal: a rule's new chute stands where the one it had stood. */
+export function takenOver(plan: SortPlan, moves: Move[]): SortPlan {
+  const by = new Map(moves.map((move) => [move.rule, move]));
+  const rule = plan.rule.map((rule) => {
+    const [from, to] = [chuteIn(by.get(rule.name)?.from ?? null), chuteIn(by.get(rule.name)?.to ?? null)];
+    if (to === null || rule.chutes[0] === to) return rule;
+    return { ...rule, chutes: [to, ...rule.chutes.filter((id) => id !== to && id !== from)] };
+  });
+  return { ...plan, rule };
+}
+
 export interface PlanChange {
   kind: "added" | "removed" | "changed" | "moved" | "setting";
   name: string;

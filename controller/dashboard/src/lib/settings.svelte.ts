@@ -60,12 +60,8 @@ class Settings {
   async setLanguage(language: Language): Promise<void> {
     const entry = languages[language];
     try {
-      const [base, table, words] = await Promise.all([
-        entry.complete ? {} : languages.en.load(),
-        entry.load(),
-        entry.words(),
-      ]);
-      this.table = { ...base, ...table };
+      const [table, words] = await Promise.all([entry.load(), entry.words()]);
+      this.table = table;
       this.words = words.default;
       this.language = language;
       store("sortline.language", language);
@@ -170,6 +166,10 @@ function shown(time: string | number | null, options: Intl.DateTimeFormatOptions
 /** Date and time of day. */
 export const moment = (time: string | number | null): string =>
   shown(time, { dateStyle: "short", timeStyle: "medium", hourCycle: "h23" });
+
+/** The same to the minute, for what begins and ends on one. */
+export const minute = (time: string | number | null): string =>
+  shown(time, { dateStyle: "short", timeStyle: "short", hourCycle: "h23" });
 
 /** Time of day with seconds; a dash for what is not a time. */
 export const clock = (time: string | number | null): string =>

@@ -31,6 +31,28 @@ export interface ReadingStep {
   no_read: string | null;
 }
 
+/**
+ * What finds the parcels of an outcome, or those rejected for a cause: the service searches the steps as
+ * they are written, and a bare word would find others that only mention it.
+ */
+export function searchFor(kind: "outcome" | "cause", name: string): string {
+  if (kind === "outcome") return `"outcome":"${name}"`;
+  return `"outcome":"rejected","cause":${name === "no_read" ? '{"no_read"' : `"${name}"`}`;
+}
+
+/** A chute that the plan would have allowed too. */
+export interface Alternative {
+  chute: number;
+  /** What stood against it; null when only its place in the plan did. */
+  obstacle: string | null;
+}
+
+/** The chutes that a decision did not take, in the order of the plan. */
+export function alternativesOf(decided: Step): Alternative[] {
+  const listed = (decided["alternatives"] ?? []) as { chute: number; obstacle?: string }[];
+  return listed.map(({ chute, obstacle }) => ({ chute, obstacle: obstacle ?? null }));
+}
+
 /** The steps that together say why a parcel is where it is. */
 export interface Why {
   read: Step | null;

@@ -1,7 +1,8 @@
 /** العربية. */
-import type { OperatorMessages } from ".";
+import type { Messages, OperatorMessages } from ".";
+import { more } from "./ar.more";
 
-export const ar: OperatorMessages = {
+const operator: OperatorMessages = {
   "page.title": "نظرة على الخط",
   "page.skip": "الانتقال إلى الخط",
   "alarm.none": "لا إنذارات نشطة",
@@ -321,3 +322,5 @@ export const ar: OperatorMessages = {
   "coding.disagreement_rate": "اختلاف عن مُدخِل واحد",
   "coding.split_rate": "اختلاف بين المُدخلين",
 };
+
+export const ar: Messages = { ...operator, ...more };

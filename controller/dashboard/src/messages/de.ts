@@ -1,7 +1,8 @@
 /** Deutsch. */
-import type { OperatorMessages } from ".";
+import type { Messages, OperatorMessages } from ".";
+import { more } from "./de.more";
 
-export const de: OperatorMessages = {
+const operator: OperatorMessages = {
   "page.title": "Linienübersicht",
   "page.skip": "Zur Linie springen",
   "alarm.none": "Keine aktiven Alarme",
@@ -321,3 +322,5 @@ export const de: OperatorMessages = {
   "coding.disagreement_rate": "Abweichung von einer Person",
   "coding.split_rate": "Personen uneins",
 };
+
+export const de: Messages = { ...operator, ...more };

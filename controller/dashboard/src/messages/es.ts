@@ -1,7 +1,8 @@
 /** Español. */
-import type { OperatorMessages } from ".";
+import type { Messages, OperatorMessages } from ".";
+import { more } from "./es.more";
 
-export const es: OperatorMessages = {
+const operator: OperatorMessages = {
   "page.title": "Vista de la línea",
   "page.skip": "Ir a la línea",
   "alarm.none": "Sin alarmas activas",
@@ -321,3 +322,5 @@ export const es: OperatorMessages = {
   "coding.disagreement_rate": "Difieren de una persona",
   "coding.split_rate": "Las personas difieren",
 };
+
+export const es: Messages = { ...operator, ...more };

@@ -1,48 +1,23 @@
 /**
  * Every text of the page, in every language, each in a file of its own that is loaded when it is
- * chosen. English has every key; Chinese too; the others have those of the operators' pages, and
- * the compiler refuses a missing or surplus key. Words for alarms and causes are the service's.
+ * chosen; the compiler refuses a missing or surplus key. What an operator does not meet stands in
+ * the file `.more` beside it. Words for alarms and causes are the service's.
  */
 import type { en } from "./en";
+import type { more } from "./en.more";
 import type { Words } from "../lib/words";
 
 export type MessageKey = keyof typeof en;
 export type Messages = Record<MessageKey, string>;
-
-/** Beginnings of the keys that an operator meets. */
-export const OPERATOR = [
-  "page",
-  "nav",
-  "alarm",
-  "alarms",
-  "line",
-  "lines",
-  "live",
-  "settings",
-  "rate",
-  "mimic",
-  "parcel",
-  "chute",
-  "chutes",
-  "reading",
-  "camera",
-  "command",
-  "error",
-  "common",
-  "session",
-  "coding",
-] as const;
-export type OperatorKey = Extract<MessageKey, `${(typeof OPERATOR)[number]}.${string}`>;
-export type OperatorMessages = Record<OperatorKey, string>;
+export type MoreMessages = Record<keyof typeof more, string>;
+export type OperatorMessages = Omit<Messages, keyof MoreMessages>;
 
 interface Entry {
   /** The language's name in itself. */
   name: string;
   locale: string;
   direction: "ltr" | "rtl";
-  /** All keys are there; otherwise English stands in for the rest. */
-  complete: boolean;
-  load: () => Promise<Record<string, string>>;
+  load: () => Promise<Messages>;
   words: () => Promise<{ default: Words }>;
 }
 
@@ -51,7 +26,6 @@ export const languages = {
     name: "English",
     locale: "en-GB",
     direction: "ltr",
-    complete: true,
     load: () => import("./en").then((m) => m.en),
     words: () => import("../../../service/src/words/en.json"),
   },
@@ -59,7 +33,6 @@ export const languages = {
     name: "中文",
     locale: "zh-CN",
     direction: "ltr",
-    complete: true,
     load: () => import("./zh").then((m) => m.zh),
     words: () => import("../../../service/src/words/zh.json"),
   },
@@ -67,7 +40,6 @@ export const languages = {
     name: "Deutsch",
     locale: "de-DE",
     direction: "ltr",
-    complete: false,
     load: () => import("./de").then((m) => m.de),
     words: () => import("../../../service/src/words/de.json"),
   },
@@ -75,7 +47,6 @@ export const languages = {
     name: "Español",
     locale: "es-ES",
     direction: "ltr",
-    complete: false,
     load: () => import("./es").then((m) => m.es),
     words: () => import("../../../service/src/words/es.json"),
   },
@@ -83,7 +54,6 @@ export const languages = {
     name: "日本語",
     locale: "ja-JP",
     direction: "ltr",
-    complete: false,
     load: () => import("./ja").then((m) => m.ja),
     words: () => import("../../../service/src/words/ja.json"),
   },
@@ -91,7 +61,6 @@ export const languages = {
     name: "العربية",
     locale: "ar-EG",
     direction: "rtl",
-    complete: false,
     load: () => import("./ar").then((m) => m.ar),
     words: () => import("../../../service/src/words/ar.json"),
   },

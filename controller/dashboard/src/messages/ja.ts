@@ -1,7 +1,8 @@
 /** 日本語。 */
-import type { OperatorMessages } from ".";
+import type { Messages, OperatorMessages } from ".";
+import { more } from "./ja.more";
 
-export const ja: OperatorMessages = {
+const operator: OperatorMessages = {
   "page.title": "ライン概要",
   "page.skip": "ラインへ移動",
   "alarm.none": "発生中の警報はありません",
@@ -321,3 +322,5 @@ export const ja: OperatorMessages = {
   "coding.disagreement_rate": "1人との不一致",
   "coding.split_rate": "入力者どうしの不一致",
 };
+
+export const ja: Messages = { ...operator, ...more };
