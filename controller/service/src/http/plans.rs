@@ -197,10 +197,20 @@ pub(super) struct Trial {
     /// Keys as in plan.toml.
     #[schema(value_type = Object)]
     plan: SortPlan,
-    /// The plan to compare with, by number; absent: the chutes as decided at the time.
+    /// The plan to compare with, by number; absent: the one that was activated last.
     base: Option<i64>,
     /// Parcels, newest first, 1 to 20,000; 2,000 when absent.
     parcels: Option<u32>,
+}
+
+/// The plan with a number; without one the one that was activated last.
+pub(super) async fn plan_of(web: &Web, id: Option<i64>) -> Result<SortPlan, Response> {
+    let begun = web.plan.clone();
+    let find = move |office: &Office| match id {
+        Some(id) => office.plan(id).map(|(_, plan)| plan),
+        None => Ok(office.active_plan()?.unwrap_or(begun)),
+    };
+    web.in_office(find).await
 }
 
 /// Tries a plan on the newest parcels of the journal.
@@ -216,12 +226,9 @@ pub(super) async fn dry_run(
         Ok(asked) => asked,
         Err(wrong) => return wrong.into_response(),
     };
-    let base = match asked.base {
-        None => web.plan.clone(),
-        Some(id) => match web.in_office(move |office: &Office| office.plan(id)).await {
-            Ok((_, plan)) => plan,
-            Err(response) => return response,
-        },
+    let base = match plan_of(&web, asked.base).await {
+        Ok(plan) => plan,
+        Err(response) => return response,
     };
     let limit = asked
         .parcels

@@ -18,6 +18,7 @@ use sortline_route::sortplan::{Demand, Task, Weights, optimise};
 use super::Web;
 use super::api::{json_of, problem};
 use super::parcels::query;
+use super::plans::plan_of;
 use crate::clock;
 use crate::commands::forecast::{day_number, history};
 use crate::commands::optimise::{Now, chutes, wire};
@@ -59,7 +60,11 @@ pub(super) async fn proposal(State(web): State<Web>, Query(ask): Query<Ask>) -> 
     };
     let refuse = |text: &str| problem(StatusCode::CONFLICT, text).into_response();
     let expected = expect(&history, today, SHARE);
-    let (chutes, now) = chutes(&web.plan, &web.topology, RULES_MAX);
+    let plan = match plan_of(&web, None).await {
+        Ok(plan) => plan,
+        Err(response) => return response,
+    };
+    let (chutes, now) = chutes(&plan, &web.topology, RULES_MAX);
     let task = Task {
         demands: demands(&expected, &now),
         chutes,

@@ -17,6 +17,7 @@ use sortline_sim::plant::PlantConfig;
 use super::Web;
 use super::api::{body, json_of, problem};
 use super::auth::Who;
+use super::plans::plan_of;
 use crate::clock::{self, Clock};
 use crate::office::{Entry, Office};
 
@@ -59,7 +60,7 @@ pub(super) struct Order {
     seed: u64,
     /// 1 to 20,000.
     parcels: u64,
-    /// Sort plan by number; absent: the one that the line began with.
+    /// Sort plan by number; absent: the one that was activated last.
     plan: Option<i64>,
 }
 
@@ -86,12 +87,9 @@ pub(super) async fn simulate(
     if !(1..=PARCELS_MAX).contains(&order.parcels) {
         return wrong("a run has 1 to 20,000 parcels");
     }
-    let plan = match order.plan {
-        None => web.plan.clone(),
-        Some(id) => match web.in_office(move |office: &Office| office.plan(id)).await {
-            Ok((_, plan)) => plan,
-            Err(response) => return response,
-        },
+    let plan = match plan_of(&web, order.plan).await {
+        Ok(plan) => plan,
+        Err(response) => return response,
     };
     let config = match ScenarioConfig::from_toml("the scenario", text) {
         Ok(config) => config,

@@ -73,6 +73,14 @@ impl Office {
         })
     }
 
+    /// The version activated last; none before the first start.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn active_plan(&self) -> Result<Option<SortPlan>, OfficeError> {
+        self.ask(active)
+    }
+
     /// All versions, newest first.
     ///
     /// # Errors
