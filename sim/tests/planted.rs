@@ -145,7 +145,11 @@ const RUNS: [(&str, u64, &str); 21] = [
         600,
         "diverter_slow=100000,confirm_missed=50000,chute_jam=20000,eye_missed=20000",
     ),
-    ("restart", 400, "controller_kill=20000,stop=20000,removed=20000"),
+    (
+        "restart",
+        400,
+        "controller_kill=20000,stop=20000,removed=20000",
+    ),
     (
         "nominal",
         400,
