@@ -122,7 +122,7 @@ impl Line {
                 self.tell_encoder();
                 // What was sent fires at counts that mean other places by now.
                 for index in 0..self.belt.len() {
-                    self.withdraw(index, RejectCause::Uncertain);
+                    self.withdraw_in_any_case(index, RejectCause::Uncertain);
                 }
                 self.widen();
                 self.doubt_all(RejectCause::Uncertain);

@@ -333,10 +333,20 @@ impl Line {
 
     /// Takes a parcel's stroke back, if that can still be in time.
     pub(super) fn withdraw(&mut self, index: usize, cause: RejectCause) {
+        let least = self.geometry().command / 4;
+        self.withdraw_ahead(index, cause, least);
+    }
+
+    /// Takes a parcel's stroke back however near its count is: the encoder may stand, and then there is
+    /// time that no count tells of. One that fires all the same is told as fired.
+    pub(super) fn withdraw_in_any_case(&mut self, index: usize, cause: RejectCause) {
+        self.withdraw_ahead(index, cause, i32::MIN);
+    }
+
+    fn withdraw_ahead(&mut self, index: usize, cause: RejectCause, least: i32) {
         let (Some(epoch), Some(count)) = (self.node.epoch(), self.encoder.count()) else {
             return;
         };
-        let least = self.geometry().command / 4;
         let Some(parcel) = self.belt.get_mut(index) else {
             return;
         };
