@@ -172,9 +172,9 @@ struct Mac {
 
 impl Mac {
     fn new() -> Self {
-        let [a, b, c, d, e, f] = HARDWARE;
-        ethernet::ADDRESS_0.write(u32::from_le_bytes([a, b, c, d]));
-        ethernet::ADDRESS_1.write(u32::from_le_bytes([e, f, 0, 0]));
+        let [first @ .., fifth, sixth] = HARDWARE;
+        ethernet::ADDRESS_0.write(u32::from_le_bytes(first));
+        ethernet::ADDRESS_1.write(u32::from_le_bytes([fifth, sixth, 0, 0]));
         // Frames with a wrong check are dropped; the queue begins empty.
         ethernet::RECEIVE.write(1 << 4 | 1 << 3);
         ethernet::RECEIVE.write(1 << 3 | 1);

@@ -35,6 +35,10 @@ pub(crate) const CLOCK_PER_MS: u32 = CLOCK_HZ / 1_000;
 
 /// Outputs first of all: low, and driven.
 pub(crate) fn begin() {
+    const CRYSTAL_8_MHZ: u32 = 0xE << 6;
+    const DIVIDE_BY_4: u32 = 3 << 23 | 1 << 22;
+    const BYPASS: u32 = 1 << 11;
+
     // Gates: all ports; both UARTs; Ethernet MAC and PHY; watchdog.
     system::GATE_2.set(0x5000_007F);
     system::GATE_1.set(0b11);
@@ -46,9 +50,6 @@ pub(crate) fn begin() {
     Port::B.digital().write(OUTPUTS.into());
 
     // 50 MHz: PLL from the 8 MHz crystal, divided by 4; the PLL must be locked before it is used.
-    const CRYSTAL_8_MHZ: u32 = 0xE << 6;
-    const DIVIDE_BY_4: u32 = 3 << 23 | 1 << 22;
-    const BYPASS: u32 = 1 << 11;
     system::CLOCK.write(CRYSTAL_8_MHZ | DIVIDE_BY_4 | BYPASS);
     while system::INTERRUPT_STATUS.read() & 1 << 6 == 0 {}
     system::CLOCK.write(CRYSTAL_8_MHZ | DIVIDE_BY_4);

@@ -1,5 +1,9 @@
 //! Registers of the LM3S6965 (datasheet SPMS002) and memory that survives a reset: the only
 //! unsafe code of this crate.
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "the place of a register is its block's base and a small offset"
+)]
 
 use core::mem::MaybeUninit;
 use core::ptr::{addr_of_mut, read_volatile, write_volatile};

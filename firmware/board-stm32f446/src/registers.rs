@@ -1,4 +1,8 @@
 //! Registers of the STM32F446 (reference manual RM0390): the only unsafe code of this crate.
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "the place of a register is its block's base and a small offset"
+)]
 
 use core::ptr::{read_volatile, write_volatile};
 
