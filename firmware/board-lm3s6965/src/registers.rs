@@ -1,9 +1,5 @@
 //! Registers of the LM3S6965 (datasheet SPMS002) and memory that survives a reset: the only
 //! unsafe code of this crate.
-#![expect(
-    clippy::arithmetic_side_effects,
-    reason = "the place of a register is its block's base and a small offset"
-)]
 
 use core::mem::MaybeUninit;
 use core::ptr::{addr_of_mut, read_volatile, write_volatile};
@@ -11,6 +7,11 @@ use core::ptr::{addr_of_mut, read_volatile, write_volatile};
 /// A register that may be read and written at any time.
 #[derive(Clone, Copy)]
 pub(crate) struct Register(usize);
+
+/// The register of a block at its base and an offset.
+const fn at(base: usize, offset: usize) -> Register {
+    Register(base.wrapping_add(offset))
+}
 
 impl Register {
     pub(crate) fn read(self) -> u32 {
@@ -42,28 +43,28 @@ impl Port {
 
     /// The pins of `mask` alone; the others read as 0 and are not written.
     pub(crate) const fn data(self, mask: u8) -> Register {
-        Register(self.0 + ((mask as usize) << 2))
+        at(self.0, (mask as usize) << 2)
     }
     pub(crate) const fn direction(self) -> Register {
-        Register(self.0 + 0x400)
+        at(self.0, 0x400)
     }
     pub(crate) const fn both_edges(self) -> Register {
-        Register(self.0 + 0x408)
+        at(self.0, 0x408)
     }
     pub(crate) const fn interrupts(self) -> Register {
-        Register(self.0 + 0x410)
+        at(self.0, 0x410)
     }
     pub(crate) const fn clear(self) -> Register {
-        Register(self.0 + 0x41C)
+        at(self.0, 0x41C)
     }
     pub(crate) const fn alternate(self) -> Register {
-        Register(self.0 + 0x420)
+        at(self.0, 0x420)
     }
     pub(crate) const fn pull_down(self) -> Register {
-        Register(self.0 + 0x514)
+        at(self.0, 0x514)
     }
     pub(crate) const fn digital(self) -> Register {
-        Register(self.0 + 0x51C)
+        at(self.0, 0x51C)
     }
 }
 
@@ -79,25 +80,25 @@ impl Uart {
         Register(self.0)
     }
     pub(crate) const fn flags(self) -> Register {
-        Register(self.0 + 0x18)
+        at(self.0, 0x18)
     }
     pub(crate) const fn baud_integer(self) -> Register {
-        Register(self.0 + 0x24)
+        at(self.0, 0x24)
     }
     pub(crate) const fn baud_fraction(self) -> Register {
-        Register(self.0 + 0x28)
+        at(self.0, 0x28)
     }
     pub(crate) const fn line(self) -> Register {
-        Register(self.0 + 0x2C)
+        at(self.0, 0x2C)
     }
     pub(crate) const fn control(self) -> Register {
-        Register(self.0 + 0x30)
+        at(self.0, 0x30)
     }
     pub(crate) const fn interrupts(self) -> Register {
-        Register(self.0 + 0x38)
+        at(self.0, 0x38)
     }
     pub(crate) const fn clear(self) -> Register {
-        Register(self.0 + 0x44)
+        at(self.0, 0x44)
     }
 }
 

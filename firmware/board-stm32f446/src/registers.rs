@@ -1,14 +1,15 @@
 //! Registers of the STM32F446 (reference manual RM0390): the only unsafe code of this crate.
-#![expect(
-    clippy::arithmetic_side_effects,
-    reason = "the place of a register is its block's base and a small offset"
-)]
 
 use core::ptr::{read_volatile, write_volatile};
 
 /// A register that may be read and written at any time.
 #[derive(Clone, Copy)]
 pub(crate) struct Register(usize);
+
+/// The register of a block at its base and an offset.
+const fn at(base: usize, offset: usize) -> Register {
+    Register(base.wrapping_add(offset))
+}
 
 impl Register {
     pub(crate) fn read(self) -> u32 {
@@ -46,23 +47,23 @@ impl Port {
     }
     /// Two bits a pin: 2 pull-down.
     pub(crate) const fn pull(self) -> Register {
-        Register(self.0 + 0x0C)
+        at(self.0, 0x0C)
     }
     pub(crate) const fn input(self) -> Register {
-        Register(self.0 + 0x10)
+        at(self.0, 0x10)
     }
     pub(crate) const fn output(self) -> Register {
-        Register(self.0 + 0x14)
+        at(self.0, 0x14)
     }
     /// Low half: pins to set; high half: pins to clear. One write, one instant.
     pub(crate) const fn set_and_clear(self) -> Register {
-        Register(self.0 + 0x18)
+        at(self.0, 0x18)
     }
     pub(crate) const fn alternate_low(self) -> Register {
-        Register(self.0 + 0x20)
+        at(self.0, 0x20)
     }
     pub(crate) const fn alternate_high(self) -> Register {
-        Register(self.0 + 0x24)
+        at(self.0, 0x24)
     }
 }
 
