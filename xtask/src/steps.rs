@@ -161,7 +161,7 @@ pub(crate) fn deny() -> Result<()> {
         let manifest = manifest.to_string_lossy();
         let checks = ["bans", "licenses", "sources"];
         let arguments = ["deny", "--workspace", "--manifest-path", &manifest];
-        let check = ["check", "--config", "deny.toml"];
+        let check = ["--config", "deny.toml", "check"];
         cargo(&[arguments.as_slice(), &check, &checks].concat())?;
     }
     if let Err(error) = cargo(&["deny", "--workspace", "check", "advisories"]) {

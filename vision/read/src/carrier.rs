@@ -20,7 +20,7 @@ pub struct Format {
     pub id: &'static str,
     /// Kind of identifier, in most cases the carrier: `fedex`.
     pub kind: &'static str,
-    /// Form of the number; see [`matches`].
+    /// Form of the number; see [`matches()`].
     pattern: &'static str,
     /// How sure it is that a number that fits is of this format, in percent. It falls with the share
     /// of random numbers of the same form that would pass.

@@ -1,4 +1,4 @@
-//! The result of a bench, section by section; [`super::table`] shows it to people.
+//! The result of a bench, section by section; [`super::table()`] shows it to people.
 
 use std::collections::BTreeMap;
 

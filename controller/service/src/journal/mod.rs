@@ -3,7 +3,7 @@
 //! One SQLite file. A row of `event` holds what was fed to the core, rows of `action` what it
 //! wanted then, `outcome` the one end of each parcel, `command` what people commanded, `run` the
 //! configuration of each start. Events and actions are hash-chained; triggers refuse every change
-//! of what was written. Feeding the events again gives the same actions: [`replay`] checks that,
+//! of what was written. Feeding the events again gives the same actions: [`replay()`] checks that,
 //! and a restart goes on from there.
 //!
 //! Steps in which nothing but time or belt travel moved and the core wanted nothing are *quiet*:
