@@ -168,8 +168,8 @@ fn on_free_ports(configuration: &mut Configuration) {
     }
 }
 
-/// Points the service at the plant's sockets, and at nothing else: what a site's files name may be
-/// real.
+/// Points the service at the plant's sockets, and at nothing else that it would drive or tell by
+/// itself: what a site's files name may be real.
 fn connect(configuration: &mut Configuration, plant: &PlantHandle) {
     configuration.wiring = None;
     if let Broker::Remote(..) = configuration.site.broker {
@@ -179,7 +179,6 @@ fn connect(configuration: &mut Configuration, plant: &PlantHandle) {
     site.mqtt.user = None;
     site.mqtt.tls = None;
     site.scanners.clear();
-    site.neighbors.clear();
     site.node.address = plant.modbus().to_string();
     if let Some(cameras) = plant.cameras() {
         for camera in &mut site.cameras {
