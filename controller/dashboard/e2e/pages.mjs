@@ -174,6 +174,7 @@ export const flows = {
     await page.keyboard.press("Enter");
     const keyed = await until(() => mock.office.codings.find((c) => c.parcel === parcel), "the controller was told");
     hold(keyed.country === "FR" && keyed.postcode === "69001", JSON.stringify(keyed));
+    hold(keyed.took_ms < 10_000, `it took ${keyed.took_ms} ms`);
   },
 
   async "a person at a person's pace keys a parcel in less than ten seconds"({ page, mock }) {
@@ -191,9 +192,7 @@ export const flows = {
       const keyed = await until(() => mock.office.codings.find((c) => c.parcel === parcel), "it is keyed");
       times.push(keyed.took_ms);
     }
-    // The middle one: a machine that stands still for seconds is not a slow page.
-    const [, middle] = times.sort((a, b) => a - b);
-    hold(middle < 10_000, `${times} ms`);
+    hold(Math.max(...times) < 10_000, `${times} ms`);
     return `${times} ms`;
   },
 
