@@ -52,6 +52,9 @@ pub fn rules_of(text: &str) -> Result<Vec<Rule>, String> {
             ..Rule::default()
         });
     }
+    if rules.is_empty() {
+        return Err("there is no rule in it: a row for each is needed".to_owned());
+    }
     Ok(rules)
 }
 
@@ -69,6 +72,8 @@ mod tests {
         for wrong in [
             "name,chutes\nA,x\n",
             "name\nA\n",
+            "",
+            "a,b\n",
             "name,chutes,color\nA,1,red\n",
         ] {
             assert!(rules_of(wrong).is_err(), "{wrong}");
