@@ -20,6 +20,7 @@ mod over_http {
         scenes: mpsc::Sender<Scene>,
         faults: watch::Sender<BTreeMap<CameraId, CameraFault>>,
         _truth: watch::Sender<String>,
+        belt: watch::Sender<bool>,
     }
 
     async fn rig() -> Rig {
@@ -27,6 +28,7 @@ mod over_http {
         let (scenes, scenes_in) = mpsc::channel(8);
         let (faults, faults_in) = watch::channel(BTreeMap::new());
         let (truth, truth_in) = watch::channel(r#"{"sorted":3}"#.to_owned());
+        let (belt, _) = watch::channel(true);
         let options = Options {
             cameras: vec![CameraId(0), CameraId(1)],
             view: View {
@@ -37,6 +39,7 @@ mod over_http {
             tier: Tier::T1,
             seed: 1,
             faults: faults_in,
+            belt: belt.clone(),
         };
         let cameras = serve_cameras(listener, scenes_in, options, truth_in)
             .await
@@ -46,6 +49,7 @@ mod over_http {
             scenes,
             faults,
             _truth: truth,
+            belt,
         }
     }
 
@@ -74,12 +78,13 @@ mod over_http {
         }
     }
 
-    /// A connection on which a request was sent.
+    /// A connection on which a request was sent: a path, or a method and a path.
     async fn request(rig: &Rig, path: &str) -> BufReader<TcpStream> {
         let mut socket = TcpStream::connect(rig.cameras.address())
             .await
             .expect("connected");
-        let text = format!("GET {path} HTTP/1.1\r\nHost: line\r\nConnection: close\r\n\r\n");
+        let (method, path) = path.split_once(' ').unwrap_or(("GET", path));
+        let text = format!("{method} {path} HTTP/1.1\r\nHost: line\r\nConnection: close\r\n\r\n");
         socket.write_all(text.as_bytes()).await.expect("sent");
         BufReader::new(socket)
     }
@@ -176,6 +181,9 @@ mod over_http {
             ("/camera/9", "404", "there is no such camera"),
             ("/camera/top", "400", ""),
             ("/nothing", "404", ""),
+            ("POST /belt/stop", "204", ""),
+            ("POST /belt/faster", "404", ""),
+            ("/belt/stop", "405", ""),
         ] {
             let answer = String::from_utf8_lossy(&answer(&rig, path).await).into_owned();
             assert!(
@@ -184,6 +192,7 @@ mod over_http {
             );
             assert!(answer.contains(text), "{path}: {answer}");
         }
+        assert!(!*rig.belt.borrow(), "the button was pressed");
         rig.cameras.stop().await.expect("stopped");
     }
 

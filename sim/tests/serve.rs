@@ -66,6 +66,84 @@ mod tests {
         }
     }
 
+    async fn read(stream: &mut TcpStream, address: u16, words: u16) -> Vec<u16> {
+        let [high, low] = address.to_be_bytes();
+        let answer = ask(stream, &[3, high, low, 0, u8::try_from(words).unwrap()]).await;
+        let words = answer[2..].chunks_exact(2);
+        words
+            .map(|pair| u16::from_be_bytes([pair[0], pair[1]]))
+            .collect()
+    }
+
+    async fn status(stream: &mut TcpStream) -> map::Status {
+        let words = read(stream, map::STATUS.start, map::STATUS.words).await;
+        map::Status::decode(&words.try_into().unwrap()).unwrap()
+    }
+
+    /// Presses a button of the belt at the machine.
+    async fn press(machine: SocketAddr, button: &str) {
+        let mut stream = TcpStream::connect(machine).await.unwrap();
+        let text = format!("POST /belt/{button} HTTP/1.1\r\nHost: m\r\nConnection: close\r\n\r\n");
+        stream.write_all(text.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_diverter_is_jogged_while_the_belt_stands_and_lets_go_when_it_starts() {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let handle = plant(Options {
+            cameras: Some(any),
+            ..options(0)
+        });
+        let handle = handle.await.unwrap();
+        let machine = handle.cameras().unwrap();
+        press(machine, "stop").await;
+        let mut stream = TcpStream::connect(handle.modbus()).await.unwrap();
+        let arm = map::Control {
+            owner: 7,
+            watchdog_ms: 100,
+            request: map::ControlRequest::Arm,
+        };
+        write(&mut stream, map::CONTROL.start, &arm.encode()).await;
+        let mut beats = tokio::time::interval(Duration::from_millis(20));
+        let stands_at = status(&mut stream).await.clock.ticks;
+        let (mut held, mut let_go) = (0, None);
+        for counter in 1..=500_u16 {
+            beats.tick().await;
+            let beat = map::Heartbeat { owner: 7, counter };
+            write(&mut stream, map::HEARTBEAT.start, &beat.encode()).await;
+            let status = status(&mut stream).await;
+            // A hand that holds on for half a second, three times; the third time the belt starts.
+            if counter < 120 && counter % 50 < 20 && counter % 10 == 1 {
+                let jog = map::Command {
+                    kind: map::CommandKind::Jog,
+                    seq: counter,
+                    epoch: status.health.epoch,
+                    device: 0,
+                    at: status.clock.ticks,
+                    hold: 0,
+                    hold_ms_max: 400,
+                    number: 0,
+                };
+                write(&mut stream, map::COMMAND.start, &jog.encode()).await;
+            }
+            held += u16::from(status.levels.actual == 1);
+            if counter == 115 {
+                press(machine, "start").await;
+            }
+            if status.clock.ticks != stands_at {
+                assert_eq!(status.levels.actual, 0, "the belt moves");
+                let_go.get_or_insert(counter);
+            }
+        }
+        assert!(held > 60, "held for {held} polls");
+        assert!(let_go.is_some_and(|polls| polls >= 115), "{let_go:?}");
+        let truth = timeout(PATIENCE, handle.stop()).await.unwrap().unwrap();
+        assert_eq!(truth.violations, Vec::<String>::new());
+    }
+
     async fn write(stream: &mut TcpStream, address: u16, words: &[u16]) {
         let count = u8::try_from(words.len()).unwrap_or(0);
         let mut pdu = vec![16];

@@ -238,6 +238,7 @@ impl Shell {
                 | Action::Chute { .. }
                 | Action::BagClosed { .. }
                 | Action::Induction { .. }
+                | Action::Jog { .. }
                 | Action::Alarm { .. } => {}
             }
         }

@@ -52,6 +52,13 @@ pub enum Action {
         /// From here on.
         level: InductionLevel,
     },
+    /// What became of a jog.
+    Jog {
+        /// Which diverter.
+        diverter: DiverterId,
+        /// What.
+        jog: JogState,
+    },
     /// An alarm came or went.
     Alarm {
         /// Which condition.
@@ -114,6 +121,62 @@ pub enum Command {
         epoch: Epoch,
         /// Number of the stroke.
         stroke: Seq,
+    },
+    /// Switch a diverter on at once, by hand, while the belt stands.
+    Jog {
+        /// Number; the result comes back under it.
+        seq: Seq,
+        /// Valid in this life of the node only.
+        epoch: Epoch,
+        /// Which output.
+        diverter: DiverterId,
+        /// Count at which the belt stands; the output goes off with the next one.
+        at: Ticks,
+        /// Milliseconds after which the output goes off, unless another jog takes over.
+        hold_ms_max: u16,
+    },
+}
+
+/// What became of a jog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum JogState {
+    /// The output is on.
+    On,
+    /// The output is off again.
+    Off,
+    /// Nothing moved.
+    Refused {
+        /// Why.
+        why: JogRefusal,
+    },
+}
+
+/// Why a diverter is not moved by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "cause")]
+pub enum JogRefusal {
+    /// The line has no such diverter.
+    Unknown,
+    /// The belt moves, or moved less than half a second ago.
+    BeltMoves,
+    /// It was held for as long as its diverter may be out: let go first.
+    HeldTooLong,
+    /// The line is stopped and was not reset.
+    Stopped,
+    /// The field node is not usable.
+    NodeDown,
+    /// The encoder is not to be believed: whether the belt stands is not known.
+    Encoder,
+    /// A parcel lies in its way.
+    Parcel {
+        /// Which.
+        parcel: ParcelId,
+    },
+    /// The node refused it.
+    Node {
+        /// Why.
+        refusal: Refusal,
     },
 }
 

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CameraId, ChuteId, Destination, Epoch, EyeId, ParcelId, Reading, Seq, SortPlan, Ticks,
-    TriggerId,
+    CameraId, ChuteId, Destination, DiverterId, Epoch, EyeId, ParcelId, Reading, Seq, SortPlan,
+    Ticks, TriggerId,
 };
 
 /// One thing that happened. The journal holds these, in order; replaying them gives the same
@@ -257,6 +257,11 @@ pub enum OperatorCommand {
         chute: ChuteId,
         /// New setting.
         enabled: bool,
+    },
+    /// Move a diverter by hand, for half a second at most; held on by the next one.
+    Jog {
+        /// Which.
+        diverter: DiverterId,
     },
     /// A destination keyed in for a parcel.
     Key {

@@ -25,8 +25,8 @@ pub mod topology;
 mod units;
 
 pub use action::{
-    Action, AlarmChange, AlarmKind, Alternative, Command, InductionLevel, Obstacle, Outcome,
-    RejectCause, Step,
+    Action, AlarmChange, AlarmKind, Alternative, Command, InductionLevel, JogRefusal, JogState,
+    Obstacle, Outcome, RejectCause, Step,
 };
 pub use disposition::{Decision, Disposition, Ending, Physical, causes};
 pub use event::{

@@ -32,6 +32,7 @@ mod evidence;
 mod hypotheses;
 mod identify;
 mod induction;
+mod jog;
 mod joint;
 mod measure;
 mod merge;
@@ -52,6 +53,7 @@ use chutes::ChuteTable;
 use duplicates::Duplicates;
 use encoder::Encoder;
 use hypotheses::Cluster;
+use jog::{Hold, Jogging};
 use node::Node;
 use parcel::Parcel;
 use schedule::Machine;
@@ -77,6 +79,9 @@ pub struct Line {
     beams: Vec<Beam>,
     zones: Vec<Slip>,
     machines: Vec<Machine>,
+    /// The jog that was sent last, while its end is not known.
+    jogging: Option<Jogging>,
+    hold: Option<Hold>,
     belt: VecDeque<Parcel>,
     returning: VecDeque<Parcel>,
     /// Parcels that compete for edges; at most one cluster each.
@@ -134,6 +139,8 @@ impl Line {
             beams,
             zones,
             machines,
+            jogging: None,
+            hold: None,
             belt: VecDeque::new(),
             returning: VecDeque::new(),
             clusters: VecDeque::new(),
@@ -330,6 +337,7 @@ impl Line {
             OperatorCommand::CloseBag { chute } => self.close_bag(*chute),
             OperatorCommand::EmptyChute { chute } => self.empty_chute(*chute),
             OperatorCommand::EnableChute { chute, enabled } => self.enable_chute(*chute, *enabled),
+            OperatorCommand::Jog { diverter } => self.jog(*diverter),
             OperatorCommand::Key {
                 parcel,
                 destination,

@@ -333,6 +333,11 @@ export const flows = {
     hold((await page.locator("main").innerText()).includes("Value is old"), "an old value is told apart");
     const [telegrams] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: /^Record/ }).first().click()]);
     hold((await telegrams.failure()) === null, "telegrams are received");
+    const jog = page.getByRole("button", { name: /^Hold to move/ }).first();
+    await jog.focus();
+    await page.keyboard.down("Space");
+    await until(async () => (await page.locator("main").innerText()).includes("The belt moves: stop it"), "why a diverter is not moved");
+    await page.keyboard.up("Space");
     await visit(page, "routes");
     await until(async () => (await count(page, "tr.rebook")) === 1, "the bag that is to be booked again");
     hold((await text(page, "tr.rebook")).includes("R12 is cancelled"), "and why");

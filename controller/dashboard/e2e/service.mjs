@@ -49,7 +49,7 @@ function start(http, more = ["--config", site, "--data", data]) {
       const base = /dashboard at (http:\S+)/.exec(said)?.[1];
       if (!base || !said.includes("Ctrl-C")) return;
       clearTimeout(timer);
-      resolve({ child, base, code: /with the code (\S+)/.exec(said)?.[1] });
+      resolve({ child, base, code: /with the code (\S+)/.exec(said)?.[1], machine: /(http:\S+)\/belt\/stop/.exec(said)?.[1] });
     });
   });
 }
@@ -226,6 +226,41 @@ const parts = {
       await page.waitForTimeout(900);
       await picture(page, place);
     }
+  },
+
+  async "a diverter is moved by hand, while the belt stands"() {
+    await visit(page, "maintenance");
+    const buttons = page.getByRole("button", { name: /^Hold to move/ });
+    const said = (n) => page.locator("tr", { has: buttons.nth(n) }).getByRole("status");
+    /** Holds a button until something is said beside it. */
+    const press = async (n) => {
+      await buttons.nth(n).hover();
+      await page.mouse.down();
+      await until(async () => (await said(n).innerText()) !== "", "an answer to the press", 5_000);
+      return said(n).innerText();
+    };
+    hold((await press(0)).includes("The belt moves"), "not while the belt moves");
+    await page.mouse.up();
+    await page.request.post(`${running.machine}/belt/stop`);
+    await until(async () => (await state()).line.speed_mm_per_s === 0, "the belt stands", 10_000);
+    await page.waitForTimeout(700);
+    let moved = null;
+    const answers = [];
+    for (let n = (await buttons.count()) - 1; n >= 0 && moved === null; n -= 1) {
+      answers.push(await press(n));
+      if (answers.at(-1) === "Out") moved = n;
+      else await page.mouse.up();
+    }
+    hold(moved !== null, `a diverter with nothing in its way moves: ${answers.join(" · ")}`);
+    const on = async () => (await page.locator("tr", { has: buttons.nth(moved) }).locator(".level.on").count()) > 0;
+    await until(on, "the output is on", 1_000);
+    await page.mouse.up();
+    await until(async () => !(await on()) && (await said(moved).innerText()) === "", "and off, soon after the hand lets go", 2_000);
+    const trail = await page.request.get(`${base}/api/v1/audit?query=diverter.jog`);
+    hold(JSON.stringify(await trail.json()).includes("diverter.jog"), "it is in the audit trail");
+    await page.request.post(`${running.machine}/belt/start`);
+    await until(async () => (await state()).line.speed_mm_per_s > 0, "the belt runs again", 10_000);
+    return `${answers.length} tried`;
   },
 
   async "a coder keys in, and may nothing else"() {

@@ -400,6 +400,15 @@ export class Plant {
     return true;
   }
 
+  /** A press of the button that moves a diverter by hand. */
+  press(diverter) {
+    const jog = this.speed > 0 ? { diverter, state: "refused", why: { cause: "belt_moves" } } : { diverter, state: "on" };
+    this.jog = jog;
+    if (jog.state !== "on") return;
+    clearTimeout(this.lettingGo);
+    this.lettingGo = setTimeout(() => (this.jog = { diverter, state: "off" }), 400);
+  }
+
   members() {
     const t = this.totals;
     const done = t.inducted || 1;
@@ -414,6 +423,7 @@ export class Plant {
         um_per_tick: this.topology.belt.um_per_tick,
         node: this.node,
         plan: this.plan,
+        jog: this.jog ?? null,
       },
       rates: {
         ...t,

@@ -172,6 +172,12 @@ export async function startMock({ port = 0, seed = 1, hostile = false, calm = fa
     if (path === `${line}/topology`) return json(response, 200, plant.topology);
     if (path === `${line}/state`) return json(response, 200, snapshot());
     if (path === `${line}/events`) return events(request, response);
+    const jogged = new RegExp(`^${line}/diverters/(\\d+)/jog$`).exec(path);
+    if (jogged && request.method === "POST") {
+      if (!office.may("maintain")) return json(response, 403, { error: "your roles do not include this" });
+      plant.press(Number(jogged[1]));
+      return json(response, 202, {});
+    }
     if (path === `${line}/commands` && request.method === "POST") {
       if (!office.may("operate")) return json(response, 403, { error: "your roles do not include this" });
       const told = await body(request);

@@ -62,6 +62,20 @@ pub fn command(command: &core::Command) -> map::Command {
             number: stroke.0.into(),
             ..blank
         },
+        core::Command::Jog {
+            epoch,
+            diverter,
+            at,
+            hold_ms_max,
+            ..
+        } => map::Command {
+            kind: map::CommandKind::Jog,
+            epoch: epoch.0,
+            device: u8::try_from(diverter.0).unwrap_or(u8::MAX),
+            at: at.0,
+            hold_ms_max,
+            ..blank
+        },
     }
 }
 
@@ -71,7 +85,8 @@ pub const fn seq(command: &core::Command) -> Seq {
     match command {
         core::Command::Stroke { seq, .. }
         | core::Command::Trigger { seq, .. }
-        | core::Command::Withdraw { seq, .. } => *seq,
+        | core::Command::Withdraw { seq, .. }
+        | core::Command::Jog { seq, .. } => *seq,
     }
 }
 

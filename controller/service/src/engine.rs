@@ -290,6 +290,7 @@ impl Engine {
             Action::Chute { .. }
             | Action::BagClosed { .. }
             | Action::Induction { .. }
+            | Action::Jog { .. }
             | Action::Alarm { .. } => {}
         }
     }
@@ -359,6 +360,7 @@ fn is_effect(action: &Action) -> bool {
         Action::Chute { .. }
         | Action::BagClosed { .. }
         | Action::Induction { .. }
+        | Action::Jog { .. }
         | Action::Alarm { .. } => false,
     }
 }

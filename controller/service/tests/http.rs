@@ -12,7 +12,8 @@ mod tests {
     use serde_json::{Value, json};
     use sortline_core::topology::{LineConfig, Topology};
     use sortline_core::{
-        Action, AlarmChange, AlarmKind, ChuteId, ChuteState, Event, OperatorCommand, SortPlan,
+        Action, AlarmChange, AlarmKind, ChuteId, ChuteState, DiverterId, Event, JogState,
+        OperatorCommand, SortPlan,
     };
     use sortline_service::config::{Files, Manifest};
     use sortline_service::engine::{Commanded, Picture};
@@ -296,6 +297,60 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_diverter_is_moved_by_one_hand_at_a_time() {
+        let mut bench = bench_with(false);
+        let [kim, lee] = [
+            bench.person("kim", &[Role::Maintainer]).await,
+            bench.person("lee", &[Role::Maintainer]).await,
+        ];
+        let path = |diverter: u16| format!("/api/v1/lines/line-1/diverters/{diverter}/jog");
+        let press = |who: &str, diverter: u16, body: &str| with(post(&path(diverter), body), who);
+        let hand = r#"{"hand":"a"}"#;
+        for _ in 0..3 {
+            let response = ask(&bench, press(&kim, 2, hand)).await;
+            assert_eq!(response.status(), StatusCode::ACCEPTED);
+            let command = OperatorCommand::Jog {
+                diverter: DiverterId(2),
+            };
+            let commanded = bench.commands.try_recv().unwrap();
+            assert_eq!(commanded.event, Event::Operator { command });
+        }
+        let trail = bench.office.audit("diverter.jog", None, 10).unwrap();
+        assert_eq!(trail.len(), 1, "a hold is on record once");
+        assert_eq!((&*trail[0].who, &*trail[0].target), ("kim", "2"));
+        let (conflict, wrong) = (StatusCode::CONFLICT, StatusCode::UNPROCESSABLE_ENTITY);
+        for (who, diverter, body, expected) in [
+            (&lee, 2, hand, conflict),
+            (&kim, 2, r#"{"hand":"b"}"#, conflict),
+            (&kim, 99, hand, StatusCode::NOT_FOUND),
+            (&kim, 2, r#"{"hand":""}"#, wrong),
+            (&kim, 2, "{}", wrong),
+        ] {
+            let response = ask(&bench, press(who, diverter, body)).await;
+            assert_eq!(response.status(), expected, "{diverter} {body}");
+            assert!(
+                json(response).await["error"].is_string(),
+                "{diverter} {body}"
+            );
+        }
+        let around = r#"{"command":"jog","diverter":2}"#;
+        let around = with(post("/api/v1/lines/line-1/commands", around), &kim);
+        assert_eq!(ask(&bench, around).await.status(), wrong);
+        assert!(bench.commands.try_recv().is_err(), "nothing else moves");
+        let (diverter, jog) = (DiverterId(2), JogState::On);
+        bench
+            .happen(Cause::Timeout, Action::Jog { diverter, jog })
+            .await;
+        let told = |view: &Arc<View>| {
+            view.member("line")
+                .is_some_and(|line| line.contains("jog\":{"))
+        };
+        let view = bench.views.wait_for(told).await.unwrap().clone();
+        let line: Value = serde_json::from_str(view.member("line").unwrap()).unwrap();
+        assert_eq!(line["jog"], json!({ "diverter": 2, "state": "on" }));
+    }
+
+    #[tokio::test]
     async fn bad_commands_are_refused_with_a_sentence() {
         let bench = bench();
         let path = "/api/v1/lines/line-1/commands";
@@ -453,6 +508,10 @@ mod tests {
             (post("/api/v1/simulations", "{}"), vec![Maintainer]),
             (get("/api/v1/audit"), vec![Supervisor, Admin]),
             (get("/api/v1/points"), vec![Maintainer]),
+            (
+                post("/api/v1/lines/line-1/diverters/0/jog", "{}"),
+                vec![Maintainer],
+            ),
             (get("/api/v1/people"), vec![Admin]),
             (post("/api/v1/keys", "{}"), vec![Admin]),
         ];

@@ -2,7 +2,7 @@
 
 use sortline_regmap::{
     Ack, AckCode, Command, CommandKind, Control, ControlRequest, ControlResult, EventKind,
-    Heartbeat, Refusal,
+    Heartbeat, JOG_MS_MAX, Refusal,
 };
 
 use crate::{Cause, Node, Stroke, Trigger, TriggerPulse, planted};
@@ -30,7 +30,7 @@ impl Node {
             return;
         }
         let result = match self.accept(&command) {
-            Ok(()) => AckCode::Accepted,
+            Ok(result) => result,
             Err(refusal) => {
                 self.health.refused = self.health.refused.wrapping_add(1);
                 AckCode::Refused(refusal)
@@ -54,7 +54,7 @@ impl Node {
             || self.outputs.is_running(seq)
     }
 
-    fn accept(&mut self, command: &Command) -> Result<(), Refusal> {
+    fn accept(&mut self, command: &Command) -> Result<AckCode, Refusal> {
         if !self.lease.is_armed() || self.stop.open || self.stop.latched {
             return Err(Refusal::Stopped);
         }
@@ -62,10 +62,15 @@ impl Node {
             return Err(Refusal::StaleEpoch);
         }
         match command.kind {
-            CommandKind::Stroke => self.accept_stroke(command),
-            CommandKind::Trigger => self.accept_trigger(command),
-            CommandKind::Withdraw => self.withdraw(command),
+            CommandKind::Stroke => self.accept_stroke(command)?,
+            CommandKind::Trigger => self.accept_trigger(command)?,
+            CommandKind::Withdraw => self.withdraw(command)?,
+            CommandKind::Jog => {
+                self.jog(command)?;
+                return Ok(AckCode::Fired);
+            }
         }
+        Ok(AckCode::Accepted)
     }
 
     fn accept_stroke(&mut self, command: &Command) -> Result<(), Refusal> {
@@ -85,6 +90,7 @@ impl Node {
             fire_at: command.at,
             hold: command.hold,
             hold_ms: command.hold_ms_max,
+            jog: None,
         };
         self.check_free(&stroke)?;
         if self.strokes.insert(stroke) {
@@ -140,6 +146,40 @@ impl Node {
         self.answers.update(seq, AckCode::Withdrawn, self.count);
         self.tell(EventKind::Withdrawn, stroke.diverter, 0, u32::from(seq));
         Ok(())
+    }
+
+    /// Switches an output on by hand. Its end is the belt's next count.
+    fn jog(&mut self, command: &Command) -> Result<(), Refusal> {
+        if command.device >= self.limits.diverters {
+            return Err(Refusal::Unknown);
+        }
+        if !(1..=JOG_MS_MAX).contains(&command.hold_ms_max) {
+            return Err(Refusal::TooLong);
+        }
+        if command.at != self.count {
+            return Err(Refusal::Late);
+        }
+        // One jog after the other is one hold, and no longer than any other.
+        let since = self.outputs.jogged_since(command.device);
+        let since = since.unwrap_or(self.now);
+        let held = self.now.wrapping_sub(since);
+        let left = u32::from(self.limits.hold_ms_max).saturating_sub(held);
+        if u32::from(command.hold_ms_max) > left {
+            return Err(Refusal::TooLong);
+        }
+        if let Some(held) = self.outputs.take_jog(Some(command.device)) {
+            self.finish(held);
+        }
+        let stroke = Stroke {
+            seq: command.seq,
+            diverter: command.device,
+            fire_at: command.at,
+            hold: 1,
+            hold_ms: command.hold_ms_max,
+            jog: Some(since),
+        };
+        self.check_free(&stroke)?;
+        self.switch_on(&stroke)
     }
 
     fn check_lead(&self, at: u32) -> Result<(), Refusal> {

@@ -11,6 +11,7 @@
 //! - a stroke is executed at exactly its count, once, or never;
 //! - two opposite outputs are never on together;
 //! - an output is never on longer than the limits say, belt or no belt;
+//! - a jog moves nothing unless the belt stands, and ends with the belt's first count;
 //! - all outputs are off once the heartbeat has not advanced for the watchdog time, and while the
 //!   stop circuit is open or its latch is set.
 #![no_std]
@@ -90,7 +91,7 @@ pub enum Exception {
     IllegalValue,
 }
 
-/// A stroke that waits for its count.
+/// A stroke that waits for its count, or a jog.
 #[derive(Clone, Copy, Debug)]
 struct Stroke {
     seq: u16,
@@ -98,6 +99,8 @@ struct Stroke {
     fire_at: u32,
     hold: u16,
     hold_ms: u16,
+    /// By hand, while the belt stands: node time at which the hold began.
+    jog: Option<u32>,
 }
 
 /// A camera trigger that waits for its count.
@@ -253,6 +256,10 @@ impl Node {
                 self.health.reversals = self.health.reversals.wrapping_add(1);
             }
             self.backwards = true;
+            while let Some(ended) = self.outputs.take_jog(None) {
+                self.finish(ended);
+                self.plan();
+            }
             return;
         }
         self.backwards = false;
@@ -406,17 +413,18 @@ impl Node {
     }
 
     fn fire(&mut self, stroke: Stroke) {
-        match self
-            .outputs
-            .switch_on(&stroke, self.now, self.limits.hold_ms_max)
-        {
-            Ok(()) => {
-                self.answers.update(stroke.seq, AckCode::Fired, self.count);
-                let value = u32::from(stroke.seq);
-                self.tell(EventKind::StrokeFired, stroke.diverter, 0, value);
-            }
+        match self.switch_on(&stroke) {
+            Ok(()) => self.answers.update(stroke.seq, AckCode::Fired, self.count),
             Err(refusal) => self.drop_command(stroke.seq, stroke.diverter, refusal),
         }
+    }
+
+    fn switch_on(&mut self, stroke: &Stroke) -> Result<(), Refusal> {
+        self.outputs
+            .switch_on(stroke, self.now, self.limits.hold_ms_max)?;
+        let value = u32::from(stroke.seq);
+        self.tell(EventKind::StrokeFired, stroke.diverter, 0, value);
+        Ok(())
     }
 
     fn pulse(&mut self, trigger: Trigger) {

@@ -14,6 +14,8 @@ pub(crate) struct On {
     end: u32,
     /// Time at which it goes off even if the belt stands.
     expires: u32,
+    /// By hand, while the belt stands: time at which the hold began.
+    jog: Option<u32>,
 }
 
 /// All outputs; the bit of an output is set exactly while it is on.
@@ -108,6 +110,7 @@ impl Outputs {
             seq: stroke.seq,
             end: stroke.fire_at.wrapping_add(u32::from(stroke.hold)),
             expires: now.wrapping_add(u32::from(hold_ms)),
+            jog: stroke.jog,
         });
         self.bits |= bit(stroke.diverter ^ u8::from(planted::is(51)));
         Ok(())
@@ -115,17 +118,27 @@ impl Outputs {
 
     /// Switches off one output whose end has come at `count`: its diverter and command.
     pub(crate) fn take_ended(&mut self, count: u32) -> Option<(u8, u16)> {
-        self.take(|on| !is_before(count, on.end))
+        self.take(|_, on| !is_before(count, on.end))
     }
 
     /// Switches off one output that has been on for its longest time at `now`.
     pub(crate) fn take_expired(&mut self, now: u32) -> Option<(u8, u16)> {
-        self.take(|on| !is_before(now, on.expires))
+        self.take(|_, on| !is_before(now, on.expires))
     }
 
     /// Switches off any output that is on.
     pub(crate) fn take_any(&mut self) -> Option<(u8, u16)> {
-        self.take(|_| true)
+        self.take(|_, _| true)
+    }
+
+    /// Switches off one output that is on by hand: this diverter's, or any.
+    pub(crate) fn take_jog(&mut self, of: Option<u8>) -> Option<(u8, u16)> {
+        self.take(|diverter, on| on.jog.is_some() && of.is_none_or(|of| of == diverter))
+    }
+
+    /// Time since which an output has been on by hand, one jog after the other.
+    pub(crate) fn jogged_since(&self, diverter: u8) -> Option<u32> {
+        self.on.get(usize::from(diverter)).copied().flatten()?.jog
     }
 
     /// The nearest time at which an output goes off.
@@ -139,12 +152,12 @@ impl Outputs {
         expiries.min_by_key(|at| at.wrapping_sub(origin).cast_signed())
     }
 
-    fn take(&mut self, wanted: impl Fn(&On) -> bool) -> Option<(u8, u16)> {
+    fn take(&mut self, wanted: impl Fn(u8, &On) -> bool) -> Option<(u8, u16)> {
         if self.bits == 0 {
             return None;
         }
         for (diverter, slot) in (0_u8..).zip(&mut self.on) {
-            if let Some(on) = slot.take_if(|on| wanted(on)) {
+            if let Some(on) = slot.take_if(|on| wanted(diverter, on)) {
                 self.bits &= !bit(diverter);
                 return Some((diverter, on.seq));
             }

@@ -937,3 +937,112 @@ fn modbus_bits_and_write_with_read() {
     let all = [1, 0x7D, 0x08, 7, 0xD0]; // 2,000 bits from the middle of register 2,000 on
     assert_eq!(Rig::new().node.answer(&all, &mut reply), 252);
 }
+
+impl Rig {
+    fn jog(&mut self, diverter: u8, at: u32, hold_ms_max: u16) -> AckCode {
+        self.seq += 1;
+        let command = Command {
+            device: diverter,
+            at,
+            hold_ms_max,
+            ..self.command(CommandKind::Jog, self.seq)
+        };
+        self.send(&command)
+    }
+}
+
+#[test]
+fn jog_is_on_for_its_time_while_the_belt_stands() {
+    let mut rig = Rig::armed();
+    rig.run_to(50);
+    assert_eq!(rig.jog(2, 50, 200), AckCode::Fired);
+    assert_eq!(rig.node.outputs(), 4);
+    rig.wait(199);
+    assert_eq!(rig.node.outputs(), 4);
+    rig.wait(1);
+    assert_eq!(rig.node.outputs(), 0);
+    assert_eq!(rig.result(1), AckCode::Done);
+    let events = rig.events();
+    assert!(events.contains(&(EventKind::StrokeFired, 2, 0, 50, 1)));
+    assert!(events.contains(&(EventKind::StrokeDone, 2, 0, 50, 1)));
+}
+
+#[test]
+fn jog_ends_with_the_belts_first_count_either_way() {
+    for count in [51, 49] {
+        let mut rig = Rig::armed();
+        rig.run_to(50);
+        assert_eq!(rig.jog(0, 50, 500), AckCode::Fired);
+        rig.node.encoder(count);
+        assert_eq!(rig.node.outputs(), 0, "count {count}");
+        assert_eq!(rig.result(1), AckCode::Done, "count {count}");
+    }
+}
+
+#[test]
+fn jog_goes_on_with_the_next_one_for_as_long_as_an_output_may_be_on() {
+    let mut rig = Rig::armed();
+    assert_eq!(rig.jog(0, 0, 200), AckCode::Fired);
+    rig.wait(150);
+    assert_eq!(rig.jog(0, 0, 200), AckCode::Fired);
+    assert_eq!(rig.result(1), AckCode::Done, "taken over");
+    rig.wait(150);
+    assert_eq!(rig.node.outputs(), 1);
+    // The limit is 500 ms, and 300 are over.
+    assert_eq!(rig.jog(0, 0, 201), refused(Refusal::TooLong));
+    assert_eq!(rig.jog(0, 0, 200), AckCode::Fired);
+    rig.wait(150);
+    assert_eq!(rig.jog(0, 0, 51), refused(Refusal::TooLong));
+    rig.wait(49);
+    assert_eq!(rig.node.outputs(), 1);
+    rig.wait(1);
+    assert_eq!(rig.node.outputs(), 0);
+    assert_eq!(rig.jog(0, 0, 200), AckCode::Fired, "a new hold");
+}
+
+#[test]
+fn jog_is_refused() {
+    let check = |jog: (u8, u32, u16), expected: Refusal, name: &str| {
+        let mut rig = Rig::armed();
+        rig.run_to(50);
+        let (diverter, at, hold_ms_max) = jog;
+        assert_eq!(
+            rig.jog(diverter, at, hold_ms_max),
+            refused(expected),
+            "{name}"
+        );
+        assert_eq!(rig.node.outputs(), 0, "{name}");
+    };
+    check((3, 50, 100), Refusal::Unknown, "no such diverter");
+    check((0, 50, 0), Refusal::TooLong, "no time");
+    check((0, 50, 501), Refusal::TooLong, "too long");
+    check((0, 49, 100), Refusal::Late, "the belt has moved");
+    check((0, 51, 100), Refusal::Late, "the belt was not there yet");
+}
+
+#[test]
+fn jog_keeps_clear_of_strokes_and_of_the_opposite_side() {
+    let mut rig = Rig::armed();
+    rig.stroke(0, 100, 300);
+    rig.run_to(150);
+    assert_eq!(rig.jog(0, 150, 100), refused(Refusal::Overlap));
+    assert_eq!(rig.jog(1, 150, 100), refused(Refusal::Opposite));
+    assert_eq!(rig.node.outputs(), 1);
+    let mut rig = Rig::armed();
+    assert_eq!(rig.jog(0, 0, 100), AckCode::Fired);
+    assert_eq!(rig.jog(1, 0, 100), refused(Refusal::Opposite));
+    assert_eq!(rig.node.outputs(), 1);
+}
+
+#[test]
+fn jog_ends_with_the_watchdog_and_the_stop_circuit() {
+    let mut rig = Rig::armed();
+    assert_eq!(rig.jog(0, 0, 500), AckCode::Fired);
+    rig.node.millis(rig.now + 100);
+    assert_eq!(rig.node.outputs(), 0, "heartbeats are missing");
+    let mut rig = Rig::armed();
+    assert_eq!(rig.jog(0, 0, 500), AckCode::Fired);
+    rig.node.stop(true);
+    assert_eq!(rig.node.outputs(), 0);
+    assert_eq!(rig.jog(0, 0, 500), refused(Refusal::Stopped));
+}

@@ -15,6 +15,8 @@ pub enum Name {
     Trigger,
     /// Take back a stroke that has not fired.
     Withdraw,
+    /// Switch a diverter on by hand.
+    Jog,
     /// Arm, disarm, reset.
     Control,
     /// The controller's sign of life.
@@ -27,10 +29,11 @@ pub enum Name {
 
 impl Name {
     /// Every command.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Stroke,
         Self::Trigger,
         Self::Withdraw,
+        Self::Jog,
         Self::Control,
         Self::Beat,
         Self::Replay,
@@ -44,6 +47,7 @@ impl Name {
             Self::Stroke => "stroke",
             Self::Trigger => "trigger",
             Self::Withdraw => "withdraw",
+            Self::Jog => "jog",
             Self::Control => "control",
             Self::Beat => "beat",
             Self::Replay => "replay",
@@ -155,6 +159,7 @@ impl Wanted {
                 CommandKind::Stroke => Name::Stroke,
                 CommandKind::Trigger => Name::Trigger,
                 CommandKind::Withdraw => Name::Withdraw,
+                CommandKind::Jog => Name::Jog,
             },
             Self::Control { .. } => Name::Control,
             Self::Beat { .. } => Name::Beat,
@@ -211,7 +216,9 @@ impl Wanted {
             deadline_ms: std::mem::take(&mut wire.deadline_ms),
         };
         let wanted = match name {
-            Name::Stroke | Name::Trigger | Name::Withdraw => command(&mut wire, name, header)?,
+            Name::Stroke | Name::Trigger | Name::Withdraw | Name::Jog => {
+                command(&mut wire, name, header)?
+            }
             Name::Control => {
                 let request = value(&REQUESTS, &wire.request.take()?)?;
                 let watchdog_ms = match request {
@@ -258,6 +265,11 @@ fn command_into(wire: &mut Wire, command: &Command, until: u32) {
             // A number that no stroke can have withdraws nothing.
             wire.stroke = Some(u16::try_from(command.number).unwrap_or(0));
         }
+        CommandKind::Jog => {
+            wire.diverter = device;
+            wire.at_ticks = Some(command.at);
+            wire.hold_ms_max = Some(command.hold_ms_max);
+        }
     }
 }
 
@@ -278,6 +290,14 @@ fn command(wire: &mut Wire, name: Name, header: Header) -> Option<Wanted> {
         return Some(Wanted::Command { command, until: 0 });
     }
     command.at = wire.at_ticks.take()?;
+    if name == Name::Jog {
+        command.kind = CommandKind::Jog;
+        command.device = wire.diverter.take()?;
+        command.hold_ms_max = wire.hold_ms_max.take()?;
+        // The belt stands at this one count.
+        let until = command.at;
+        return Some(Wanted::Command { command, until });
+    }
     let until = wire.until_ticks.take()?;
     // The window begins before it ends, on the belt's travel.
     if until.wrapping_sub(command.at).cast_signed() < 0 {
@@ -373,6 +393,19 @@ pub(crate) mod tests {
                 until: 0,
             },
             r#""seq":258,"stroke":257"#,
+        );
+        let jog = Command {
+            device: 3,
+            at: 900,
+            hold_ms_max: 400,
+            ..blank(CommandKind::Jog)
+        };
+        check(
+            Wanted::Command {
+                command: jog,
+                until: 900,
+            },
+            r#""seq":258,"diverter":3,"at_ticks":900,"hold_ms_max":400"#,
         );
         let arm = Wanted::Control {
             request: ControlRequest::Arm,

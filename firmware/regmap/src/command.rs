@@ -20,6 +20,9 @@ pub enum CommandKind {
     Trigger,
     /// 3: take back a stroke that has not fired.
     Withdraw,
+    /// 4: switch a diverter on at once while the belt stands, for maintenance. From contract
+    /// version 3.
+    Jog,
 }
 
 impl CommandKind {
@@ -30,6 +33,7 @@ impl CommandKind {
             Self::Stroke => 1,
             Self::Trigger => 2,
             Self::Withdraw => 3,
+            Self::Jog => 4,
         }
     }
 
@@ -40,6 +44,7 @@ impl CommandKind {
             1 => Self::Stroke,
             2 => Self::Trigger,
             3 => Self::Withdraw,
+            4 => Self::Jog,
             _ => return None,
         })
     }
@@ -59,11 +64,13 @@ pub struct Command {
     pub epoch: u16,
     /// Diverter or camera; 0 for a withdrawal.
     pub device: u8,
-    /// Encoder count to do it at; 0 for a withdrawal.
+    /// Encoder count to do it at; 0 for a withdrawal. For a jog the count at which the belt
+    /// stands: at any other it is refused as late.
     pub at: u32,
     /// Ticks the output stays on; 0 unless a stroke.
     pub hold: u16,
-    /// Milliseconds after which the output goes off even if the belt stands; 0 unless a stroke.
+    /// Milliseconds after which the output goes off even if the belt stands; of a jog 1 to
+    /// [`crate::JOG_MS_MAX`]; 0 unless a stroke or a jog.
     pub hold_ms_max: u16,
     /// Number for the camera's frame, or the number of the stroke to withdraw; 0 for a stroke.
     pub number: u32,

@@ -44,7 +44,7 @@ pub const WRITE_MAX: u16 = 123;
 /// Oldest contract version whose controllers a node of this version still serves.
 pub const VERSION_MIN: u16 = 1;
 /// Contract version described here.
-pub const VERSION_CURRENT: u16 = 2;
+pub const VERSION_CURRENT: u16 = 3;
 /// First two words of [`IDENT`]: `SORT` in ASCII.
 pub const MAGIC: u32 = 0x534F_5254;
 
@@ -187,6 +187,10 @@ pub const BLOCKS: [Block; 13] = [
     IDENT, IMAGE, HEALTH, CLOCK, LEVELS, LEASE, RINGS, LIMITS, CONTROL, HEARTBEAT, COMMAND, ACK,
     EVENTS,
 ];
+
+/// Longest time one jog keeps an output on, milliseconds: a hand that lets go, or a network that
+/// fails, is followed within half a second. One who holds on sends another before it ends.
+pub const JOG_MS_MAX: u16 = 500;
 
 /// Events in one read.
 pub const EVENTS_PER_READ: u16 = 15;

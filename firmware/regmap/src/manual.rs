@@ -128,12 +128,12 @@ const RULES: &str = "
 
 | code | refusal | meaning |
 |---|---|---|
-| 1 | late | the count has passed, or is nearer than `lead_ticks_min` |
+| 1 | late | the count has passed, or is nearer than `lead_ticks_min`; of a jog: the belt has moved |
 | 2 | too far | further ahead than `ahead_ticks_max` |
 | 3 | unknown | no such diverter, camera or stroke |
 | 4 | overlap | overlaps a stroke of the same diverter, or its seq is in use |
 | 5 | opposite | the opposite diverter would be out at the same time |
-| 6 | too long | hold of 0, or longer than the limits |
+| 6 | too long | hold of 0, or longer than the limits; a jog of 0 ms, or of more than 500 ms |
 | 7 | queue full | no room |
 | 8 | stopped | stopped, not armed, or emptied for safety |
 | 9 | stale epoch | for another epoch |
@@ -164,6 +164,12 @@ const RULES: &str = "
 4. Read `HEALTH` to `RINGS` (44 registers from address 16) at every poll, then the events from its own cursor up to `RINGS.next`, at most 15 in one read and not over the end of the ring. If the cursor is older than `next - held`, events were lost.
 5. Write `COMMAND` in one request and read the answer in `ACK`. After a write without a clean reply, read `ACK` first: the same command under the same seq is answered the same way and never done twice.
 6. After a stop: when the circuit is closed again and a person has released the line, request 3, then arm again.
+
+A jog (kind 4, from version 3) moves one diverter by hand while the belt stands: `at` is the count at which it stands, `hold` is 0, `hold_ms_max` at most 500.
+The output goes on at once; it goes off after that time, or with the first count of the belt, in either direction.
+Another jog of the same diverter before the end takes over without a gap: who holds a button sends them one after the other, and letting go ends it.
+Together they are one hold, no longer than `LIMITS.hold_ms_max`; what would go beyond is refused as too long.
+Its events are those of a stroke.
 
 Another controller cannot arm the node while the heartbeat of its owner advances.
 A diverter output goes off at the end of its hold in ticks, after `hold_ms_max` of the command, or after `LIMITS.hold_ms_max`, whichever comes first.

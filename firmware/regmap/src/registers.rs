@@ -380,7 +380,7 @@ pub const REGISTERS: &[Register] = &[
         (0, 1),
         "kind, device",
         "",
-        "high byte: 1 stroke, 2 trigger, 3 withdraw; low byte: diverter or camera",
+        "high byte: 1 stroke, 2 trigger, 3 withdraw, 4 jog; low byte: diverter or camera",
     ),
     rw(COMMAND, (1, 1), "seq", "", "number of the command, not 0"),
     rw(COMMAND, (2, 1), "epoch", "", "epoch it is for"),
@@ -397,7 +397,7 @@ pub const REGISTERS: &[Register] = &[
         (6, 1),
         "hold_ms_max",
         "ms",
-        "stroke: output off after this at the latest",
+        "stroke, jog: output off after this at the latest",
     ),
     rw(
         COMMAND,

@@ -303,9 +303,43 @@ mod v2 {
             ..Ident::new(7, 9)
         };
         assert!(old.is_compatible() && Ident::new(7, 9).is_compatible());
+        let two = Ident {
+            version_current: 2,
+            ..Ident::new(7, 9)
+        };
+        assert_eq!(two.encode(), [0x534F, 0x5254, 1, 2, 7, 9, 0, 0]);
+        assert!(two.is_compatible());
+    }
+}
+
+mod v3 {
+    use sortline_regmap::{Command, CommandKind, Ident, JOG_MS_MAX};
+
+    #[test]
+    fn jog() {
+        assert_eq!(JOG_MS_MAX, 500);
+        let jog = Command {
+            kind: CommandKind::Jog,
+            seq: 4,
+            epoch: 3,
+            device: 12,
+            at: 0x0004_0005,
+            hold: 0,
+            hold_ms_max: 300,
+            number: 0,
+        };
+        let words = [0x040C, 4, 3, 4, 5, 0, 300, 0, 0, 0, CHECK_JOG];
+        assert_eq!(jog.encode(), words);
+        assert_eq!(Command::decode(&words), Some(jog));
+    }
+
+    const CHECK_JOG: u16 = 0x48F4;
+
+    #[test]
+    fn ident() {
         assert_eq!(
             Ident::new(7, 9).encode(),
-            [0x534F, 0x5254, 1, 2, 7, 9, 0, 0]
+            [0x534F, 0x5254, 1, 3, 7, 9, 0, 0]
         );
     }
 }

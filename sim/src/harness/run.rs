@@ -302,6 +302,7 @@ impl Run {
                 | Action::Chute { .. }
                 | Action::BagClosed { .. }
                 | Action::Induction { .. }
+                | Action::Jog { .. }
                 | Action::Alarm { .. } => {}
             }
         }

@@ -1,10 +1,12 @@
-//! The line's cameras behind HTTP: scenes in, JPEG frames out.
+//! The line's cameras behind HTTP: scenes in, JPEG frames out; and the buttons of the simulated
+//! machine.
 //!
 //! | request | answer |
 //! |---|---|
 //! | `GET /camera/{id}` | endless `multipart/x-mixed-replace`; each part is a JPEG file with its trigger, camera and encoder count |
 //! | `GET /camera/{id}/latest.jpg` | the last frame; 404 before the first |
 //! | `GET /truth` | what the plant says about itself, JSON |
+//! | `POST /belt/stop`, `POST /belt/start` | a person at the machine presses the belt's button; 204 |
 //!
 //! Every camera has one thread that draws. Nothing waits for a slow reader or a slow camera: a
 //! full queue forgets its oldest entry. The server ends when the plant closes the channel of
@@ -20,7 +22,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use sortline_core::{CameraId, Ticks, TriggerId};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast::error::RecvError;
@@ -68,6 +70,8 @@ pub struct Options {
     pub seed: u64,
     /// The faults; a camera that is not named has none. Read again at every scene.
     pub faults: watch::Receiver<BTreeMap<CameraId, CameraFault>>,
+    /// What the belt's buttons say: true when the belt may run.
+    pub belt: watch::Sender<bool>,
 }
 
 /// Why the cameras cannot be served.
@@ -148,6 +152,7 @@ struct Outlet {
 struct Site {
     outlets: BTreeMap<CameraId, Outlet>,
     truth: watch::Receiver<String>,
+    belt: watch::Sender<bool>,
 }
 
 /// Serves the cameras of `options` on `listener`. Scenes of other cameras are ignored.
@@ -183,7 +188,12 @@ pub async fn serve_cameras(
             "/truth",
             get(|State(site): State<Arc<Site>>| async move { truth_of(&site) }),
         )
-        .with_state(Arc::new(Site { outlets, truth }));
+        .route("/belt/{button}", post(press))
+        .with_state(Arc::new(Site {
+            outlets,
+            truth,
+            belt: options.belt,
+        }));
     let ended = async move {
         if let Err(error) = dispatch.await {
             tracing::error!(%error, "dispatch of camera scenes failed");
@@ -199,6 +209,17 @@ pub async fn serve_cameras(
         stop,
         server,
     })
+}
+
+/// A button of the belt.
+async fn press(State(site): State<Arc<Site>>, Path(button): Path<String>) -> StatusCode {
+    let runs = match button.as_str() {
+        "start" => true,
+        "stop" => false,
+        _ => return StatusCode::NOT_FOUND,
+    };
+    site.belt.send_replace(runs);
+    StatusCode::NO_CONTENT
 }
 
 /// The ends of one camera that the dispatcher writes to.

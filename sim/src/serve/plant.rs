@@ -175,8 +175,9 @@ pub(super) async fn begin(
 ) -> Result<PlantHandle, PlantError> {
     let (scene_sender, scenes) = mpsc::channel(SCENES_MAX);
     let (tell, truth) = watch::channel(Truth::default());
-    let (cameras, teller) = serve_eyes(&options, scenes, truth.clone()).await?;
-    let field = PlantField::new(options, scene_sender, tell);
+    let (press, belt) = watch::channel(true);
+    let (cameras, teller) = serve_eyes(&options, scenes, truth.clone(), press).await?;
+    let field = PlantField::new(options, scene_sender, tell, belt);
     let (stop, stopped) = oneshot::channel::<()>();
     let node = tokio::task::spawn_blocking(move || node(field, stopped));
     Ok(PlantHandle {
@@ -206,6 +207,7 @@ async fn serve_eyes(
     options: &Options,
     mut scenes: mpsc::Receiver<Scene>,
     mut truth: watch::Receiver<Truth>,
+    belt: watch::Sender<bool>,
 ) -> Result<(Option<Cameras>, JoinHandle<()>), PlantError> {
     let Some(address) = options.cameras else {
         // Without cameras the pulses still have to go somewhere.
@@ -228,6 +230,7 @@ async fn serve_eyes(
         tier: Tier::T1,
         seed: options.seed,
         faults,
+        belt,
     };
     let cameras = serve_cameras(listener, scenes, camera_options, shown).await?;
     let teller = tokio::spawn(async move {
@@ -257,10 +260,17 @@ pub(crate) struct PlantField {
     counts: Truth,
     ends: VecDeque<End>,
     pulses: Vec<(TriggerPulse, Vec<(Parcel, i64)>)>,
+    /// What the belt's buttons say.
+    belt: watch::Receiver<bool>,
 }
 
 impl PlantField {
-    fn new(options: Options, scenes: mpsc::Sender<Scene>, tell: watch::Sender<Truth>) -> Self {
+    fn new(
+        options: Options,
+        scenes: mpsc::Sender<Scene>,
+        tell: watch::Sender<Truth>,
+        belt: watch::Receiver<bool>,
+    ) -> Self {
         let Options {
             line,
             plant,
@@ -298,15 +308,21 @@ impl PlantField {
             },
             ends: VecDeque::new(),
             pulses: Vec::new(),
+            belt,
         }
     }
 
-    /// Starts the belt some time after a controller has armed the node.
+    /// Starts the belt some time after a controller has armed the node; then its buttons rule.
     fn start_when_armed(&mut self, is_armed: bool, now_us: u64) {
+        let runs = *self.belt.borrow();
         if self.started_us.is_some() {
+            if self.belt.has_changed().unwrap_or(false) {
+                self.belt.mark_unchanged();
+                self.press(runs);
+            }
             return;
         }
-        if !is_armed {
+        if !is_armed || !runs {
             self.armed_us = None;
             return;
         }
@@ -314,6 +330,15 @@ impl PlantField {
         if now_us.saturating_sub(since) >= START_AFTER_US {
             self.started_us = Some(now_us);
             self.plant.start();
+        }
+    }
+
+    /// The person at the machine lets the belt run, or stops it.
+    fn press(&mut self, runs: bool) {
+        if runs {
+            self.plant.start();
+        } else {
+            self.plant.stand();
         }
     }
 

@@ -134,6 +134,7 @@ impl Line {
     /// The node has emptied its queue: what had not fired will not. A stroke whose end is not
     /// known stays on record, because the parcel may have gone with it.
     fn void_strokes(&mut self) {
+        self.jog_ended();
         for parcel in &mut self.belt {
             if let Some(stroke) = &mut parcel.stroke
                 && matches!(stroke.state, StrokeState::Sent | StrokeState::Withdrawing)

@@ -157,7 +157,7 @@ pub(super) fn fit(
 }
 
 /// Count from which a parcel's trailing edge has left the mechanism.
-fn clear_of(diverter: &DiverterSpec, parcel: Body, tolerance: i32) -> Ticks {
+pub(super) fn clear_of(diverter: &DiverterSpec, parcel: Body, tolerance: i32) -> Ticks {
     parcel
         .leading
         .offset(parcel.length)
@@ -166,7 +166,7 @@ fn clear_of(diverter: &DiverterSpec, parcel: Body, tolerance: i32) -> Ticks {
 }
 
 /// Count at which a parcel's leading edge reaches the mechanism.
-fn arrives(diverter: &DiverterSpec, parcel: Body, tolerance: i32) -> Ticks {
+pub(super) fn arrives(diverter: &DiverterSpec, parcel: Body, tolerance: i32) -> Ticks {
     parcel
         .leading
         .offset(back(diverter.half_body))
@@ -218,6 +218,8 @@ pub(super) struct Busy {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Machine {
     busy: VecDeque<Busy>,
+    /// Count at which it is fully back after it was moved by hand.
+    by_hand: Option<Ticks>,
 }
 
 impl Machine {
@@ -235,7 +237,13 @@ impl Machine {
                     busy.until
                 }
             })
+            .chain(self.by_hand)
             .reduce(|a, b| if a.is_before(b) { b } else { a })
+    }
+
+    /// It is moved by hand while the belt stands, and fully back at `until`.
+    pub(super) fn moved_by_hand(&mut self, until: Ticks) {
+        self.by_hand = Some(until);
     }
 
     /// Room for one more stroke.
@@ -256,6 +264,7 @@ impl Machine {
     /// Forgets strokes that are over at `count`.
     pub(super) fn expire(&mut self, count: Ticks) {
         self.busy.retain(|busy| count.is_before(busy.until));
+        self.by_hand = self.by_hand.filter(|until| count.is_before(*until));
     }
 
     /// The node has emptied its queue, and a diverter that was out is back at `until`.

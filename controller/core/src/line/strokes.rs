@@ -367,6 +367,9 @@ impl Line {
     }
 
     pub(super) fn stroke_result(&mut self, seq: Seq, result: StrokeResult) {
+        if self.jog_result(seq, result) {
+            return;
+        }
         if matches!(
             result,
             StrokeResult::Refused { .. } | StrokeResult::Withdrawn

@@ -276,6 +276,7 @@ impl Plant {
             } => {
                 self.triggers.push((camera, trigger, at));
             }
+            Command::Jog { .. } => panic!("nobody jogs here"),
             Command::Withdraw { stroke, .. } => {
                 let waiting = |one: &Stroke| one.seq == stroke && one.on.is_none();
                 if self.strokes.iter().any(waiting) {

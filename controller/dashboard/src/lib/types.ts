@@ -19,6 +19,15 @@ export interface Line {
   node: string;
   /** Version of the active sort plan. */
   plan: string | null;
+  /** What became of the last time that a diverter was moved by hand. */
+  jog?: Jog | null;
+}
+
+/** A diverter moved by hand. */
+export interface Jog {
+  diverter: number;
+  state: "on" | "off" | "refused";
+  why?: { cause: string; parcel?: number };
 }
 
 /** Counters since the start of the shift, and rates. */

@@ -111,6 +111,10 @@ async fn demonstrate(
             "simulated line at {} (Modbus TCP)\n",
             plant.modbus()
         ))?;
+        let machine = plant.cameras().map(|machine| {
+            format!("the belt's button: curl -X POST http://{machine}/belt/stop, or /belt/start\n")
+        });
+        super::announce(&machine.unwrap_or_default())?;
         super::announce(&serve::enrolment(&service))?;
         super::announce("Ctrl-C ends it\n")?;
         service.run(serve::signals()?).await?;

@@ -160,6 +160,10 @@ pub(super) async fn command(
         Ok(ordered) => ordered,
         Err(wrong) => return wrong.into_response(),
     };
+    if let OperatorCommand::Jog { .. } = command {
+        let text = "a diverter is moved by hand under /diverters/{diverter}/jog";
+        return problem(StatusCode::UNPROCESSABLE_ENTITY, text).into_response();
+    }
     let command = match checked(command) {
         Ok(command) => command,
         Err(text) => return problem(StatusCode::UNPROCESSABLE_ENTITY, text).into_response(),
@@ -171,6 +175,7 @@ pub(super) async fn command(
     }
     let right = match &command {
         OperatorCommand::Key { .. } => Right::Code,
+        OperatorCommand::Jog { .. } => Right::Maintain,
         OperatorCommand::Reset
         | OperatorCommand::CloseBag { .. }
         | OperatorCommand::EmptyChute { .. }
@@ -220,7 +225,7 @@ const fn switched_off(command: &OperatorCommand) -> Option<ChuteId> {
     }
 }
 
-fn entry_of(web: &Web, who: &Who, command: &OperatorCommand) -> Entry {
+pub(super) fn entry_of(web: &Web, who: &Who, command: &OperatorCommand) -> Entry {
     let (action, target, before, after) = match command {
         OperatorCommand::Reset => {
             let state = line_state(web);
@@ -245,6 +250,12 @@ fn entry_of(web: &Web, who: &Who, command: &OperatorCommand) -> Entry {
             let (before, after) = (chute_state(web, *chute), json!({ "enabled": enabled }));
             ("chute.enable", chute.to_string(), before, after)
         }
+        OperatorCommand::Jog { diverter } => (
+            "diverter.jog",
+            diverter.to_string(),
+            json!(null),
+            json!(null),
+        ),
         OperatorCommand::Key {
             parcel,
             destination,

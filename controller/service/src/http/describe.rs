@@ -6,8 +6,8 @@ use utoipa::OpenApi;
 
 use super::policy::{Need, RULES};
 use super::{
-    alarms, api, auth, backup, coding, devices, events, files, neighbors, parcels, people, plans,
-    proposals, reports, routes, simulations, system, transport,
+    alarms, api, auth, backup, coding, devices, events, files, jog, neighbors, parcels, people,
+    plans, proposals, reports, routes, simulations, system, transport,
 };
 
 /// The API's description.
@@ -48,6 +48,7 @@ use super::{
         files::file,
         files::version,
         files::versions,
+        jog::jog,
         neighbors::lines,
         parcels::outcomes,
         parcels::parcel,

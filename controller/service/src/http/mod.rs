@@ -15,6 +15,7 @@ mod door;
 mod events;
 mod files;
 mod guard;
+mod jog;
 mod metrics;
 mod neighbors;
 mod parcels;
@@ -61,6 +62,7 @@ use crate::service::stopped;
 use crate::uplink::Counters;
 
 use door::Door;
+use jog::Hand;
 use neighbors::Neighbors;
 pub use neighbors::{Neighbor, neighbors};
 
@@ -189,6 +191,7 @@ pub struct Web {
     /// `line.toml` as JSON.
     drawing: Arc<str>,
     limits: Limits,
+    hand: Hand,
     neighbors: Arc<Neighbors>,
 }
 
@@ -236,6 +239,7 @@ impl Web {
             fixed: Arc::new(fixed),
             ends,
             limits: Limits::default(),
+            hand: Hand::default(),
         })
     }
 
@@ -326,6 +330,10 @@ fn line_routes() -> Router<Web> {
         .route("/api/v1/lines/{line}/state", get(api::state))
         .route("/api/v1/lines/{line}/events", get(events::events))
         .route("/api/v1/lines/{line}/commands", post(api::command))
+        .route(
+            "/api/v1/lines/{line}/diverters/{diverter}/jog",
+            post(jog::jog),
+        )
         .route("/api/v1/alarms", get(alarms::alarms))
         .route("/api/v1/alarms/history", get(alarms::history))
         .route("/api/v1/alarms/figures", get(alarms::figures))

@@ -58,6 +58,11 @@ pub(super) const RULES: &[(&str, &str, Need)] = &[
     ("GET", "/api/v1/lines/{line}/events", To(See)),
     // Which right a command needs depends on it; the handler asks for more.
     ("POST", "/api/v1/lines/{line}/commands", Somebody),
+    (
+        "POST",
+        "/api/v1/lines/{line}/diverters/{diverter}/jog",
+        To(Maintain),
+    ),
     ("GET", "/api/v1/frames/{name}", To(Labels)),
     ("GET", "/api/v1/parcels", To(Labels)),
     ("GET", "/api/v1/parcels/{id}", To(Labels)),

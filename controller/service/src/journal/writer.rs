@@ -392,6 +392,7 @@ fn parcel_of(action: &Action) -> Option<ParcelId> {
         | Action::Chute { .. }
         | Action::BagClosed { .. }
         | Action::Induction { .. }
+        | Action::Jog { .. }
         | Action::Alarm { .. } => None,
     }
 }

@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::value::{RawValue, to_raw_value};
 use sortline_core::topology::LineConfig;
 use sortline_core::{
-    Action, AlarmChange, CameraId, ChuteId, Destination, Event, OperatorCommand, Outcome, ParcelId,
-    Reading, SortPlan, Step, TriggerId,
+    Action, AlarmChange, CameraId, ChuteId, Destination, DiverterId, Event, JogState,
+    OperatorCommand, Outcome, ParcelId, Reading, SortPlan, Step, TriggerId,
 };
 use sortline_read::health::HealthReport;
 
@@ -77,6 +77,8 @@ pub struct Model {
     pub(super) bags: Bags,
     node_up: bool,
     stopped: bool,
+    /// What became of the last jog.
+    jog: Option<(DiverterId, JogState)>,
     moved: Option<(u32, Timestamp)>,
     shots: VecDeque<Shot>,
     frames: VecDeque<Frame>,
@@ -121,6 +123,7 @@ impl Model {
             cameras,
             node_up: false,
             stopped: false,
+            jog: None,
             moved: None,
             shots: VecDeque::new(),
             frames: VecDeque::new(),
@@ -357,6 +360,7 @@ impl Model {
                 let id = self.alarms.clear(*kind, at, Some(seq));
                 outbox.alarm_cleared(&id);
             }
+            Action::Jog { diverter, jog } => self.jog = Some((*diverter, *jog)),
             Action::Send { .. }
             | Action::Resolve { .. }
             | Action::BagClosed { .. }

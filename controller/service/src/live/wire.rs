@@ -5,7 +5,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sortline_core::topology::ChuteKind;
 use sortline_core::{
-    CameraId, ChuteId, ChuteState, Code, Destination, NoRead, ParcelId, ParcelView, SortPlan, Step,
+    CameraId, ChuteId, ChuteState, Code, Destination, DiverterId, JogState, NoRead, ParcelId,
+    ParcelView, SortPlan, Step,
 };
 use sortline_read::health::HealthReport;
 
@@ -22,6 +23,15 @@ pub(super) struct Line<'a> {
     pub(super) um_per_tick: u32,
     pub(super) node: &'static str,
     pub(super) plan: &'a str,
+    pub(super) jog: Option<Jog>,
+}
+
+/// What became of the last jog.
+#[derive(Debug, Serialize)]
+pub(super) struct Jog {
+    pub(super) diverter: DiverterId,
+    #[serde(flatten)]
+    pub(super) jog: JogState,
 }
 
 #[derive(Debug, Serialize)]

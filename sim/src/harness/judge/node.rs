@@ -81,7 +81,8 @@ impl Judge {
             Action::Resolve { .. }
             | Action::Chute { .. }
             | Action::BagClosed { .. }
-            | Action::Induction { .. } => {}
+            | Action::Induction { .. }
+            | Action::Jog { .. } => {}
         }
     }
 

@@ -203,7 +203,7 @@ impl World<'_> {
                     };
                     self.later.entry(at.0 + 90).or_default().push(read);
                 }
-                Command::Withdraw { .. } => {}
+                Command::Withdraw { .. } | Command::Jog { .. } => {}
             },
             Action::Resolve { parcel, .. } => {
                 let chutes = &self.topology.config().chutes;
@@ -237,6 +237,7 @@ impl World<'_> {
             | Action::Chute { .. }
             | Action::BagClosed { .. }
             | Action::Induction { .. }
+            | Action::Jog { .. }
             | Action::Alarm { .. } => {}
         }
     }

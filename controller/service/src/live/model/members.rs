@@ -62,6 +62,7 @@ impl Model {
             um_per_tick: self.line.belt.um_per_tick,
             node: if self.node_up { "up" } else { "down" },
             plan: &self.plan.version,
+            jog: self.jog.map(|(diverter, jog)| wire::Jog { diverter, jog }),
         }
     }
 
