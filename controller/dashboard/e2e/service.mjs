@@ -5,6 +5,7 @@
 //   node e2e/service.mjs --binary ../../target/debug/sortline [--dist] [--only restart] [--pictures ../../docs/images]
 import { spawn, spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -231,7 +232,8 @@ const parts = {
   async "a diverter is moved by hand, while the belt stands"() {
     await visit(page, "maintenance");
     const buttons = page.getByRole("button", { name: /^Hold to move/ });
-    const said = (n) => page.locator("tr", { has: buttons.nth(n) }).getByRole("status");
+    const rows = page.locator("tr").filter({ has: page.getByRole("button", { name: /^Hold to move/ }) });
+    const said = (n) => rows.nth(n).getByRole("status");
     /** Holds a button until something is said beside it. */
     const press = async (n) => {
       await buttons.nth(n).hover();
@@ -252,7 +254,7 @@ const parts = {
       else await page.mouse.up();
     }
     hold(moved !== null, `a diverter with nothing in its way moves: ${answers.join(" · ")}`);
-    const on = async () => (await page.locator("tr", { has: buttons.nth(moved) }).locator(".level.on").count()) > 0;
+    const on = async () => (await rows.nth(moved).locator(".level.on").count()) > 0;
     await until(on, "the output is on", 1_000);
     await page.mouse.up();
     await until(async () => !(await on()) && (await said(moved).innerText()) === "", "and off, soon after the hand lets go", 2_000);
@@ -261,6 +263,50 @@ const parts = {
     await page.request.post(`${running.machine}/belt/start`);
     await until(async () => (await state()).line.speed_mm_per_s > 0, "the belt runs again", 10_000);
     return `${answers.length} tried`;
+  },
+
+  async "a configuration that cannot be used is mended here"() {
+    const broken = join(folder, "broken");
+    cpSync(DEMO, broken, { recursive: true });
+    edit(join(broken, "site.toml"), (text) => text.replace("127.0.0.1:1883", "127.0.0.1:0"));
+    edit(join(broken, "plan.toml"), (text) => `wrong = 1\n${text}`);
+    // The line is served where safe mode was: at a port of its own.
+    const port = await new Promise((resolve) => {
+      const server = createServer().listen(0, "127.0.0.1", () => {
+        const { port } = server.address();
+        server.close(() => resolve(port));
+      });
+    });
+    const args = ["--log", "error", "serve", "--config", broken, "--data", join(folder, "broken-data"), "--http", `127.0.0.1:${port}`, "--safe-mode"];
+    const child = spawn(binary, args, { stdio: ["ignore", "pipe", "inherit"] });
+    try {
+      const address = await new Promise((resolve) => child.stdout.on("data", (chunk) => {
+        const at = /mend the configuration at (http:\S+)/.exec(String(chunk))?.[1];
+        if (at) resolve(at);
+      }));
+      const own = fresh ? await pagesOf(address) : null;
+      const desk = await (await browser.newContext({ viewport: SIZES.panel, locale: "en-GB" })).newPage();
+      await desk.goto(own?.base ?? address);
+      await until(async () => (await text(desk, "main")).includes("plan.toml:1"), "the file and the line", 20_000);
+      hold(await desk.getByRole("button", { name: "Start the line" }).isDisabled(), "not yet");
+      await axe({ page: desk });
+      await picture(desk, "safe-mode");
+      await desk.getByRole("button", { name: "plan.toml" }).click();
+      const area = desk.locator("textarea");
+      await until(async () => (await area.inputValue()).startsWith("wrong"), "its text");
+      await area.fill((await area.inputValue()).replace("wrong = 1\n", ""));
+      const save = desk.getByRole("button", { name: "Write the file" });
+      await until(async () => !(await save.isDisabled()), "it holds", 20_000);
+      await save.click();
+      const begin = desk.getByRole("button", { name: "Start the line" });
+      await until(async () => !(await begin.isDisabled()), "nothing is wrong any more", 20_000);
+      await begin.click();
+      await until(async () => (await count(desk, "nav[aria-label='Pages'] a")) > 5, "the line's pages", 60_000);
+      own?.close();
+      await desk.close();
+    } finally {
+      await end(child);
+    }
   },
 
   async "a coder keys in, and may nothing else"() {

@@ -24,10 +24,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 
 use crate::clock::{self, Clock};
-use crate::config::{self, Broker, ConfigError, Configuration, Files, Login, Site};
+use crate::config::{self, Broker, ConfigError, Configuration, Files, Site};
 use crate::engine::{Commanded, Engine, Inputs, Outputs, Picture};
 use crate::field::{self, Place};
-use crate::http::{self, Ends, Fixed, SiteInfo, Web};
+use crate::http::{self, Ends, Fixed, Front, SiteInfo, Web};
 use crate::journal::{self, Committed, Journal, JournalError, Reader, Record, Replayed, Writer};
 use crate::live::{self, Desk, Feeds, Model, View};
 use crate::office::{AlarmRow, Office, random_code};
@@ -73,7 +73,7 @@ pub struct Service {
     /// The belt.
     pub picture: watch::Receiver<Picture>,
     /// What the first administrator shows, while there is none.
-    pub enrolment: Option<String>,
+    pub enrolment: Option<Arc<str>>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<anyhow::Result<()>>,
     live: JoinHandle<Model>,
@@ -100,16 +100,15 @@ pub async fn start(all: Configuration, data: &Path) -> anyhow::Result<Service> {
     model.explain_chutes(office.chute_notes()?);
     let begun = begin(data, all.topology.clone(), &plan, &mut model)?;
     resume_alarms(&office, &mut model)?;
+    let info = SiteInfo::of(&site);
+    let code = enrolment(info.open, &office)?;
     let fixed = Fixed {
-        site: SiteInfo::of(&site),
+        front: Front::new(info, all.files.clone(), office, code),
         neighbors: http::neighbors(&site.config.neighbors, &all.files)?,
         topology: all.topology,
         plan,
         manifest: all.manifest.clone(),
-        files: all.files.clone(),
         journal: begun.journal.path().to_owned(),
-        enrolment: enrolment(&site, &office)?,
-        office,
     };
     let access = config::access(&site.config.mqtt, &all.files)?;
     let place = Place::new(&site.config, &line, all.wiring, (&all.files, &access))?;
@@ -220,8 +219,11 @@ fn start_journal(
 }
 
 /// A code for the first administrator, where people sign in and there is none.
-fn enrolment(site: &Site, office: &Office) -> anyhow::Result<Option<String>> {
-    if site.config.people.login == Login::Open || !office.is_empty()? {
+///
+/// # Errors
+/// The office file cannot be read, or the system gives no random numbers.
+pub fn enrolment(open: bool, office: &Office) -> anyhow::Result<Option<String>> {
+    if open || !office.is_empty()? {
         return Ok(None);
     }
     let code = random_code().context("the system gives no random numbers")?;

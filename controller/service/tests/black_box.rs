@@ -99,10 +99,18 @@ mod tests {
     }
 
     fn get(address: &str, path: &str) -> String {
+        ask(address, &format!("GET {path}"), "")
+    }
+
+    /// The answer to a request, `PUT /path` with a body.
+    fn ask(address: &str, request: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let request =
-            format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        let length = body.len();
+        let request = format!(
+            "{request} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
@@ -258,6 +266,51 @@ mod tests {
         let text = String::from_utf8_lossy(&second.stderr).into_owned();
         assert_eq!(second.status.code(), Some(1), "{text}");
         assert!(text.contains("is in use by another process"), "{text}");
+    }
+
+    #[test]
+    fn a_broken_configuration_is_mended_in_the_browser() {
+        let site = Site::new("safe", "127.0.0.1:5021");
+        let file = |name: &str| site.0.join(name);
+        let plan = std::fs::read_to_string(file("plan.toml")).unwrap();
+        let line = std::fs::read_to_string(file("line.toml")).unwrap();
+        std::fs::write(file("plan.toml"), format!("{plan}\nversion = 7\n")).unwrap();
+        std::fs::write(file("line.toml"), line.replace("length_mm_max", "longest")).unwrap();
+        let (path, data) = (site.path(), site.data());
+        let any = "127.0.0.1:0";
+        let args = ["serve", "--config", path, "--data", &data, "--http", any];
+
+        let refused = run(&args);
+        assert_eq!(refused.status.code(), Some(2), "without --safe-mode");
+
+        let mut service = Process::sortline(&[&args[..], &["--safe-mode"]].concat());
+        let told = service.told("safe mode: nothing runs; mend the configuration at http://");
+        let address = told.trim();
+        assert!(get(address, "/api/v1/session").contains(r#""safe_mode":true"#));
+        assert!(get(address, "/api/v1/lines").starts_with("HTTP/1.1 503"));
+        assert!(get(address, "/readyz").starts_with("HTTP/1.1 503"));
+        let wrong = get(address, "/api/v1/safe-mode");
+        assert!(
+            wrong.contains("line.toml") && wrong.contains("plan.toml"),
+            "{wrong}"
+        );
+        let start = "POST /api/v1/safe-mode";
+        assert!(ask(address, start, "").starts_with("HTTP/1.1 422"));
+
+        for (name, text) in [("line.toml", &line), ("plan.toml", &plan)] {
+            let was = std::fs::read_to_string(file(name)).unwrap();
+            let put = format!("PUT /api/v1/system/files/{name}");
+            let broken = serde_json::json!({ "text": format!("{text}\n="), "was": was });
+            let answer = ask(address, &put, &broken.to_string());
+            assert!(answer.starts_with("HTTP/1.1 422"), "{answer}");
+            let mended = serde_json::json!({ "text": text, "was": was });
+            let answer = ask(address, &put, &mended.to_string());
+            assert!(answer.starts_with("HTTP/1.1 204"), "{name}: {answer}");
+        }
+        assert!(ask(address, start, "").starts_with("HTTP/1.1 202"));
+        let address = service.told("dashboard at http://");
+        assert!(get(&address, "/api/v1/session").contains(r#""safe_mode":false"#));
+        assert_eq!(service.end(), 0);
     }
 
     #[test]

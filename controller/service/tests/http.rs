@@ -17,7 +17,7 @@ mod tests {
     };
     use sortline_service::config::{Files, Manifest};
     use sortline_service::engine::{Commanded, Picture};
-    use sortline_service::http::{Ends, Fixed, Neighbor, SiteInfo, Web, router, serve};
+    use sortline_service::http::{Ends, Fixed, Front, Neighbor, SiteInfo, Web, router, serve};
     use sortline_service::journal::{Cause, Committed, Record};
     use sortline_service::live::{self, Desk, Feeds, Model, View};
     use sortline_service::office::{Account, Office, Token};
@@ -70,25 +70,23 @@ mod tests {
         tokio::spawn(live::run(model, feeds, views_sender, Outbox::closed()));
         let folder = folder();
         let office = Office::open(&folder).unwrap();
+        let site = SiteInfo {
+            id: "bench".to_owned(),
+            name: "Bench".to_owned(),
+            origin: "DE-FRA".to_owned(),
+            time_zone: "UTC".to_owned(),
+            open,
+            four_eyes: true,
+            node: String::new(),
+            broker: "off".to_owned(),
+            started: Timestamp::now(),
+        };
         let fixed = Fixed {
-            site: SiteInfo {
-                id: "bench".to_owned(),
-                name: "Bench".to_owned(),
-                origin: "DE-FRA".to_owned(),
-                time_zone: "UTC".to_owned(),
-                open,
-                four_eyes: true,
-                node: String::new(),
-                broker: "off".to_owned(),
-                started: Timestamp::now(),
-            },
+            front: Front::new(site, files, office.clone(), Some(CODE.to_owned())),
             topology: Topology::new(line).unwrap(),
             plan,
             manifest: Manifest::default(),
-            files,
             journal: PathBuf::from("there/is/none.db"),
-            office: office.clone(),
-            enrolment: Some(CODE.to_owned()),
             neighbors,
         };
         let ends = Ends {

@@ -236,6 +236,8 @@ export type Right =
 /** Who looks at this page. */
 export interface Me {
   open: boolean;
+  /** The controller's configuration cannot be used: there is no line, only its files. */
+  safe_mode?: boolean;
   enrolment: boolean;
   signed_in: boolean;
   id: string;

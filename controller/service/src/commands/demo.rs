@@ -115,7 +115,7 @@ async fn demonstrate(
             format!("the belt's button: curl -X POST http://{machine}/belt/stop, or /belt/start\n")
         });
         super::announce(&machine.unwrap_or_default())?;
-        super::announce(&serve::enrolment(&service))?;
+        super::announce(&serve::enrolment(service.enrolment.as_deref()))?;
         super::announce("Ctrl-C ends it\n")?;
         service.run(serve::signals()?).await?;
         plant.stop().await?;

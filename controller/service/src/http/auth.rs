@@ -10,7 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::Web;
+use super::Front;
 use super::api::{body, problem};
 use super::policy::{self, Need};
 use crate::clock;
@@ -57,12 +57,16 @@ impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Who {
 }
 
 /// Finds out who asks, and refuses those who may not.
-pub(super) async fn check(State(web): State<Web>, mut request: Request, next: Next) -> Response {
+pub(super) async fn check(
+    State(front): State<Front>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let Some(route) = request.extensions().get::<MatchedPath>() else {
         return next.run(request).await;
     };
     let need = policy::need(request.method().as_str(), route.as_str());
-    let actor = match identify(&web, request.headers()).await {
+    let actor = match identify(&front, request.headers()).await {
         Ok(actor) => actor,
         Err(response) => return response,
     };
@@ -87,13 +91,15 @@ pub(super) fn refuse(known: bool) -> Response {
     }
 }
 
-async fn identify(web: &Web, headers: &HeaderMap) -> Result<Option<Actor>, Response> {
-    if web.site.open {
+async fn identify(front: &Front, headers: &HeaderMap) -> Result<Option<Actor>, Response> {
+    if front.site.open {
         return Ok(on_behalf(Actor::open(), headers));
     }
     let now = clock::wall();
     if let Some(token) = bearer(headers) {
-        let key = web.in_office(move |office| office.machine(&token)).await?;
+        let key = front
+            .in_office(move |office| office.machine(&token))
+            .await?;
         let key = key.map(|key| Actor {
             id: format!("key:{}", key.name),
             name: key.name,
@@ -104,7 +110,7 @@ async fn identify(web: &Web, headers: &HeaderMap) -> Result<Option<Actor>, Respo
     let Some(token) = cookie(headers) else {
         return Ok(None);
     };
-    let account = web.in_office(move |office| office.session(&token, now));
+    let account = front.in_office(move |office| office.session(&token, now));
     Ok(account.await?.map(actor))
 }
 
@@ -159,8 +165,8 @@ fn set_cookie(token: &str, seconds: i64) -> String {
 
 /// Who asks, what they may, and what the site asks of them.
 #[utoipa::path(get, path = "/api/v1/session", responses((status = 200, description = "Session")))]
-pub(super) async fn session(State(web): State<Web>, who: Who) -> Response {
-    let empty = web.in_office(crate::office::Office::is_empty).await;
+pub(super) async fn session(State(front): State<Front>, who: Who) -> Response {
+    let empty = front.in_office(crate::office::Office::is_empty).await;
     let empty = match empty {
         Ok(empty) => empty,
         Err(response) => return response,
@@ -173,17 +179,19 @@ pub(super) async fn session(State(web): State<Web>, who: Who) -> Response {
     let rights: Vec<Right> = actor.roles.rights().into_iter().collect();
     Json(json!({
         // Nobody signs in here; only this machine can reach the controller.
-        "open": web.site.open,
+        "open": front.site.open,
         // Nobody can sign in yet: the first administrator is to be enrolled.
-        "enrolment": empty && !web.site.open,
+        "enrolment": empty && !front.site.open,
         "signed_in": !actor.id.is_empty(),
         "id": actor.id,
         "name": actor.name,
         "roles": actor.roles,
         "rights": rights,
-        "four_eyes": web.site.four_eyes,
-        "site": web.site.name,
-        "time_zone": web.site.time_zone,
+        // The configuration cannot be used: only its files can be mended.
+        "safe_mode": front.safe_mode,
+        "four_eyes": front.site.four_eyes,
+        "site": front.site.name,
+        "time_zone": front.site.time_zone,
     }))
     .into_response()
 }
@@ -202,7 +210,7 @@ pub(super) struct SignIn {
     responses((status = 204), (status = 401), (status = 503))
 )]
 pub(super) async fn sign_in(
-    State(web): State<Web>,
+    State(front): State<Front>,
     input: Result<Json<SignIn>, JsonRejection>,
 ) -> Response {
     let SignIn { id, password } = match body(input) {
@@ -211,7 +219,7 @@ pub(super) async fn sign_in(
     };
     let now = clock::wall();
     let sign_in = move |office: &crate::office::Office| office.sign_in(&id, &password, now);
-    match web.in_office(sign_in).await {
+    match front.in_office(sign_in).await {
         Ok(session) => {
             let cookie = set_cookie(session.token.reveal(), session.lasts.as_secs());
             (StatusCode::NO_CONTENT, [(SET_COOKIE, cookie)]).into_response()
@@ -227,12 +235,12 @@ pub(super) async fn sign_in(
 
 /// Signs out.
 #[utoipa::path(delete, path = "/api/v1/session", responses((status = 204), (status = 401)))]
-pub(super) async fn sign_out(State(web): State<Web>, who: Who, headers: HeaderMap) -> Response {
+pub(super) async fn sign_out(State(front): State<Front>, who: Who, headers: HeaderMap) -> Response {
     let now = clock::wall();
     if let Some(token) = cookie(&headers) {
         let id = who.id();
         let end = move |office: &crate::office::Office| office.sign_out(&token, &id, now);
-        if let Err(response) = web.in_office(end).await {
+        if let Err(response) = front.in_office(end).await {
             return response;
         }
     }
@@ -257,7 +265,7 @@ pub(super) struct Enrolment {
     responses((status = 204), (status = 401), (status = 409))
 )]
 pub(super) async fn enrol(
-    State(web): State<Web>,
+    State(front): State<Front>,
     input: Result<Json<Enrolment>, JsonRejection>,
 ) -> Response {
     let input = match body(input) {
@@ -265,7 +273,10 @@ pub(super) async fn enrol(
         Err(wrong) => return wrong.into_response(),
     };
     let shown = Token::shown(&input.code.trim().to_ascii_uppercase());
-    let fits = web.enrolment.as_deref().is_some_and(|code| shown.is(code));
+    let fits = front
+        .enrolment
+        .as_deref()
+        .is_some_and(|code| shown.is(code));
     if !fits {
         let text = "this is not the code that the controller printed at its start";
         return problem(StatusCode::UNAUTHORIZED, text).into_response();
@@ -281,7 +292,7 @@ pub(super) async fn enrol(
     let add = move |office: &crate::office::Office| {
         office.add_account(&account, &password, "enrolment", true, now)
     };
-    match web.in_office(add).await {
+    match front.in_office(add).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(response) => response,
     }
@@ -301,7 +312,7 @@ pub(super) struct NewPassword {
     responses((status = 204), (status = 401), (status = 409))
 )]
 pub(super) async fn password(
-    State(web): State<Web>,
+    State(front): State<Front>,
     who: Who,
     input: Result<Json<NewPassword>, JsonRejection>,
 ) -> Response {
@@ -318,7 +329,7 @@ pub(super) async fn password(
         };
         office.change_account(&id, &change, &id, now)
     };
-    match web.in_office(change).await {
+    match front.in_office(change).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(response) => response,
     }

@@ -7,7 +7,7 @@ use utoipa::OpenApi;
 use super::policy::{Need, RULES};
 use super::{
     alarms, api, auth, backup, coding, devices, events, files, jog, neighbors, parcels, people,
-    plans, proposals, reports, routes, simulations, system, transport,
+    plans, proposals, reports, routes, safe_mode, simulations, system, transport,
 };
 
 /// The API's description.
@@ -46,6 +46,7 @@ use super::{
         files::change,
         files::check,
         files::file,
+        files::files,
         files::version,
         files::versions,
         jog::jog,
@@ -72,6 +73,8 @@ use super::{
         reports::report,
         routes::places,
         routes::routes,
+        safe_mode::problems,
+        safe_mode::start,
         simulations::scenarios,
         simulations::simulate,
         system::system,

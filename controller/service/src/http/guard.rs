@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-use super::Web;
+use super::Front;
 use super::api::problem;
 
 const HEADERS: [(&str, &str); 5] = [
@@ -39,8 +39,12 @@ pub(super) async fn headers(request: Request, next: Next) -> Response {
 /// Refuses requests that change something and come from another site's page. Where nobody signs in,
 /// also those that were sent to another name than this machine's own: a name that somebody else
 /// made point here.
-pub(super) async fn same_origin(State(web): State<Web>, request: Request, next: Next) -> Response {
-    if web.site.open && !is_local(request.headers()) {
+pub(super) async fn same_origin(
+    State(front): State<Front>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if front.site.open && !is_local(request.headers()) {
         let text = "this line takes requests to this machine's own name alone: without sign-in it \
                     is for this machine only";
         return problem(StatusCode::MISDIRECTED_REQUEST, text).into_response();

@@ -14,6 +14,7 @@ mod devices;
 mod door;
 mod events;
 mod files;
+mod front;
 mod guard;
 mod jog;
 mod metrics;
@@ -25,6 +26,7 @@ mod policy;
 mod proposals;
 mod reports;
 mod routes;
+mod safe_mode;
 mod simulations;
 mod system;
 mod transport;
@@ -34,10 +36,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::http::StatusCode;
 use axum::middleware;
-use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get, patch, post, put};
 use axum::{Json, Router};
 use jiff::Timestamp;
@@ -49,36 +50,27 @@ use sortline_fieldbus::device::driver::BusView;
 use sortline_fieldbus::tap::Telegram;
 use sortline_softnode::WiredBus;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, broadcast, mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::clock;
-use crate::config::{Files, Login, Manifest, Site};
+use crate::config::{Login, Manifest, Site};
 use crate::engine::{Commanded, Picture};
 use crate::journal::Origin;
 use crate::live::{Desk, View};
-use crate::office::{Office, OfficeError};
 use crate::routing::Routing;
 use crate::service::stopped;
 use crate::uplink::Counters;
 
 use door::Door;
+pub use front::Front;
 use jog::Hand;
 use neighbors::Neighbors;
 pub use neighbors::{Neighbor, neighbors};
+pub use safe_mode::{SafeMode, serve_safe_mode};
 
 /// Longest request body, bytes; of a sort plan or a file of the site.
 const BODY_MAX: usize = 16 * 1024;
 const PLAN_MAX: usize = 1024 * 1024;
-
-/// Event streams open at once.
-const STREAMS_MAX: usize = 64;
-
-/// Questions to the journal at once.
-const QUERIES_MAX: usize = 4;
-
-/// Uses of the office file at once, and how many may wait.
-const OFFICE_MAX: usize = 4;
-const OFFICE_WAIT: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// What the site asks of people, and what it is called.
 #[derive(Clone, Debug)]
@@ -119,27 +111,36 @@ impl SiteInfo {
             started: clock::wall(),
         }
     }
+
+    /// A site of which nothing is known: its file cannot be used. People sign in.
+    pub fn unknown() -> Self {
+        Self {
+            id: "site".to_owned(),
+            name: "Sortline".to_owned(),
+            origin: String::new(),
+            time_zone: "UTC".to_owned(),
+            open: false,
+            four_eyes: false,
+            node: String::new(),
+            broker: "off".to_owned(),
+            started: clock::wall(),
+        }
+    }
 }
 
 /// What handlers know that does not change while the service runs.
 #[derive(Debug)]
 pub struct Fixed {
-    /// The site.
-    pub site: SiteInfo,
+    /// Who may come in, and the site's files.
+    pub front: Front,
     /// The line.
     pub topology: Topology,
     /// The sort plan that the run began with.
     pub plan: SortPlan,
     /// What shippers announced.
     pub manifest: Manifest,
-    /// Files of the site.
-    pub files: Files,
     /// The journal.
     pub journal: PathBuf,
-    /// What people do.
-    pub office: Office,
-    /// Code for the first administrator, while there is none.
-    pub enrolment: Option<String>,
     /// Controllers whose lines are shown too.
     pub neighbors: Vec<Neighbor>,
 }
@@ -190,7 +191,6 @@ pub struct Web {
     name: Arc<str>,
     /// `line.toml` as JSON.
     drawing: Arc<str>,
-    limits: Limits,
     hand: Hand,
     neighbors: Arc<Neighbors>,
 }
@@ -203,22 +203,17 @@ impl std::ops::Deref for Web {
     }
 }
 
-#[derive(Clone, Debug)]
-struct Limits {
-    streams: Arc<Semaphore>,
-    queries: Arc<Semaphore>,
-    office: Arc<Semaphore>,
-    simulations: Arc<Semaphore>,
+impl std::ops::Deref for Fixed {
+    type Target = Front;
+
+    fn deref(&self) -> &Front {
+        &self.front
+    }
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
-            queries: Arc::new(Semaphore::new(QUERIES_MAX)),
-            office: Arc::new(Semaphore::new(OFFICE_MAX)),
-            simulations: Arc::new(Semaphore::new(1)),
-        }
+impl FromRef<Web> for Front {
+    fn from_ref(web: &Web) -> Self {
+        web.front.clone()
     }
 }
 
@@ -238,7 +233,6 @@ impl Web {
             neighbors: Arc::new(Neighbors::new(fixed.neighbors.clone())),
             fixed: Arc::new(fixed),
             ends,
-            limits: Limits::default(),
             hand: Hand::default(),
         })
     }
@@ -256,55 +250,12 @@ impl Web {
                 api::problem(StatusCode::SERVICE_UNAVAILABLE, text)
             })
     }
-
-    /// Uses the office file in a thread of its own, a few at a time.
-    async fn in_office<T, F>(&self, work: F) -> Result<T, Response>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Office) -> Result<T, OfficeError> + Send + 'static,
-    {
-        let say = |status, text: &str| api::problem(status, text).into_response();
-        let busy = || {
-            say(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "too much at once; try again",
-            )
-        };
-        let place = Arc::clone(&self.limits.office).acquire_owned();
-        let Ok(Ok(permit)) = tokio::time::timeout(OFFICE_WAIT, place).await else {
-            return Err(busy());
-        };
-        let office = self.office.clone();
-        let work = move || {
-            let result = work(&office);
-            drop(permit);
-            result
-        };
-        match tokio::task::spawn_blocking(work).await {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(OfficeError::Refused(why))) => Err(say(StatusCode::CONFLICT, &why)),
-            Ok(Err(error @ OfficeError::Missing(_))) => {
-                Err(say(StatusCode::NOT_FOUND, &error.to_string()))
-            }
-            Ok(Err(error @ (OfficeError::Foreign { .. } | OfficeError::Sqlite { .. }))) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "nothing was put on record"
-                );
-                let text = "this cannot be put on record, so it was not done";
-                Err(say(StatusCode::SERVICE_UNAVAILABLE, text))
-            }
-            Err(error) => {
-                tracing::error!(%error, "a use of the office file failed");
-                Err(busy())
-            }
-        }
-    }
 }
 
 /// All routes.
 pub fn router(web: Web) -> Router {
     let api = line_routes()
+        .merge(door_routes())
         .merge(people_routes())
         .merge(plan_routes())
         .merge(file_routes())
@@ -314,13 +265,15 @@ pub fn router(web: Web) -> Router {
         .route("/healthz", get(async || Json(json!({ "status": "alive" }))))
         .route("/readyz", get(metrics::ready))
         .route_layer(middleware::from_fn_with_state(web.clone(), auth::check));
-    api.fallback(assets::page)
-        .layer(middleware::from_fn_with_state(
-            web.clone(),
-            guard::same_origin,
-        ))
+    guarded(api.fallback(assets::page), &web.front).with_state(web)
+}
+
+/// The routes, with what holds for every request and answer.
+fn guarded<S: Clone + Send + Sync + 'static>(routes: Router<S>, front: &Front) -> Router<S> {
+    let same_origin = middleware::from_fn_with_state(front.clone(), guard::same_origin);
+    routes
+        .layer(same_origin)
         .layer(middleware::from_fn(guard::headers))
-        .with_state(web)
 }
 
 fn line_routes() -> Router<Web> {
@@ -366,7 +319,12 @@ fn line_routes() -> Router<Web> {
         .layer(DefaultBodyLimit::max(BODY_MAX))
 }
 
-fn people_routes() -> Router<Web> {
+/// The door: who comes in.
+fn door_routes<S>() -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Front: FromRef<S>,
+{
     let session = get(auth::session)
         .post(auth::sign_in)
         .delete(auth::sign_out);
@@ -374,6 +332,11 @@ fn people_routes() -> Router<Web> {
         .route("/api/v1/session", session)
         .route("/api/v1/enrolment", post(auth::enrol))
         .route("/api/v1/password", post(auth::password))
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+}
+
+fn people_routes() -> Router<Web> {
+    Router::new()
         .route("/api/v1/people", get(people::people).post(people::add))
         .route("/api/v1/people/{id}", patch(people::change))
         .route("/api/v1/keys", get(people::keys).post(people::add_key))
@@ -390,9 +353,15 @@ fn people_routes() -> Router<Web> {
         .layer(DefaultBodyLimit::max(BODY_MAX))
 }
 
-fn file_routes() -> Router<Web> {
+/// The files of the site.
+fn file_routes<S>() -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Front: FromRef<S>,
+{
     let file = "/api/v1/system/files/{name}";
     Router::new()
+        .route("/api/v1/system/files", get(files::files))
         .route(file, get(files::file).put(files::change))
         .route(&format!("{file}/check"), post(files::check))
         .route(&format!("{file}/versions"), get(files::versions))

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 
 use super::Web;
-use super::files::FILES;
+use super::files::names;
 use crate::clock;
 use crate::latency::Latency;
 
@@ -30,7 +30,7 @@ pub(super) async fn system(State(web): State<Web>) -> Response {
         "site": { "id": web.site.id, "name": web.site.name, "time_zone": web.site.time_zone },
         "open": web.site.open,
         "journal_bytes": size(&web.journal),
-        "streams": super::STREAMS_MAX.saturating_sub(web.limits.streams.available_permits()),
+        "streams": super::front::STREAMS_MAX.saturating_sub(web.limits.streams.available_permits()),
         "node": { "address": web.site.node, "up": view.node_up },
         "stroke_us": times(&picture.latency),
         "step_us": times(&picture.steps),
@@ -43,7 +43,7 @@ pub(super) async fn system(State(web): State<Web>) -> Response {
             "commands_accepted": uplink.commands_accepted,
             "commands_refused": uplink.commands_refused,
         },
-        "files": FILES.iter().filter(|name| web.files.has(name)).collect::<Vec<_>>(),
+        "files": names(&web.front),
     }))
     .into_response()
 }
