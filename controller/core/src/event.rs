@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::topology::LineConfig;
 use crate::{
     CameraId, ChuteId, Destination, DiverterId, Epoch, EyeId, ParcelId, Reading, Seq, SortPlan,
     Ticks, TriggerId,
@@ -107,6 +108,13 @@ pub enum Event {
     },
     /// The controller started again on this journal: every track is uncertain from here on.
     Restarted,
+    /// The controller started again, with another line: every parcel on the line before ends as
+    /// lost. Numbers go on, and so do chutes with the same id: their counts, bags and whether a
+    /// person switched them off.
+    Rebuilt {
+        /// The line from here on; already checked.
+        line: Box<LineConfig>,
+    },
 }
 
 /// Direction of a photo-eye's change.

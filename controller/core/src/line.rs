@@ -38,6 +38,7 @@ mod measure;
 mod merge;
 mod node;
 mod parcel;
+mod rebuild;
 mod schedule;
 mod slip;
 mod strangers;
@@ -178,6 +179,7 @@ impl Line {
             Event::NodeDown { fault } => self.node_down(*fault),
             Event::Stop { active } => self.stop(*active),
             Event::Restarted => self.restarted(),
+            Event::Rebuilt { line } => self.rebuild(line),
             Event::Camera { camera, healthy } => self.camera(*camera, *healthy),
             Event::Chute { chute, state } => self.set_chute(*chute, *state),
             Event::Plan { plan } => self.activate(plan),
@@ -186,7 +188,9 @@ impl Line {
         self.settle_bags();
         self.throttle();
         // Timers are those of photo-eyes, and reset with them.
-        if let Event::Eye { .. } | Event::NodeUp { .. } | Event::Restarted = event {
+        if let Event::Eye { .. } | Event::NodeUp { .. } | Event::Restarted | Event::Rebuilt { .. } =
+            event
+        {
             self.find_timer();
         }
     }

@@ -288,15 +288,24 @@ fn begin(
     let (line, at, cursor) = if journal.is_fresh() {
         (Line::new(topology, plan.clone()), LineTime::default(), None)
     } else {
-        let replayed = resume(journal.path(), &config, model)?;
-        first.push(Event::Restarted);
+        let replayed = resume(journal.path(), model)?;
+        let mut cursor = replayed.cursor;
         let line = replayed
             .line
             .unwrap_or_else(|| Line::new(topology, plan.clone()));
+        if *line.topology().config() == config {
+            first.push(Event::Restarted);
+        } else {
+            tracing::warn!("line.toml is another: parcels that were on the line end as lost");
+            let line = Box::new(config.clone());
+            first.push(Event::Rebuilt { line });
+            // The node's edges of before are those of another line.
+            cursor = None;
+        }
         if line.plan() != plan {
             first.push(Event::Plan { plan: plan.clone() });
         }
-        (line, replayed.at.after_ms(1), replayed.cursor)
+        (line, replayed.at.after_ms(1), cursor)
     };
     journal.begin_run(clock::wall(), &config, plan)?;
     Ok(Begun {
@@ -309,13 +318,8 @@ fn begin(
 }
 
 /// Feeds the journal to a fresh line and model.
-fn resume(path: &Path, config: &LineConfig, model: &mut Model) -> anyhow::Result<Replayed> {
+fn resume(path: &Path, model: &mut Model) -> anyhow::Result<Replayed> {
     let reader = Reader::open(path)?;
-    if reader.runs()?.last().is_some_and(|run| run.line != *config) {
-        let text = "was begun with another line.toml; a line's journal goes with its line: use \
-                    another --data directory for the changed one";
-        return Err(ConfigError::whole(path, text).into());
-    }
     let mut quiet = Outbox::closed();
     let replayed = journal::replay(&reader, |entry| {
         if let Some(record) = entry.record() {

@@ -269,6 +269,32 @@ mod tests {
     }
 
     #[test]
+    fn an_edited_line_goes_on_with_its_journal() {
+        let site = Site::new("edited", "127.0.0.1:5021");
+        let (mut plant, _) = plant(&site, "127.0.0.1:0");
+        let (mut service, address) = site.serve();
+        wait(&service, &address, |rates| ended(rates) == PARCELS);
+        assert_eq!(service.end(), 0);
+        assert_eq!(plant.end(), 0);
+        let file = site.0.join("line.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let edited = text.replace("name = \"", "name = \"New ");
+        std::fs::write(
+            &file,
+            edited.replace("hold_ms_max = 1500", "hold_ms_max = 1400"),
+        )
+        .unwrap();
+
+        let (mut service, address) = site.serve();
+        // What was counted stays.
+        wait(&service, &address, |rates| ended(rates) == PARCELS);
+        let topology = get(&address, "/api/v1/lines/bench/topology");
+        assert!(topology.contains("New "), "{topology}");
+        assert_eq!(service.end(), 0);
+        check_journal(&site, PARCELS);
+    }
+
+    #[test]
     fn a_broken_configuration_is_mended_in_the_browser() {
         let site = Site::new("safe", "127.0.0.1:5021");
         let file = |name: &str| site.0.join(name);

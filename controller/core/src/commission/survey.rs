@@ -164,7 +164,8 @@ impl Survey {
             | Event::Chute { .. }
             | Event::Plan { .. }
             | Event::Operator { .. }
-            | Event::Restarted => {}
+            | Event::Restarted
+            | Event::Rebuilt { .. } => {}
         }
     }
 

@@ -37,6 +37,11 @@ impl Alarms {
         self.raised.contains(&kind)
     }
 
+    /// Goes on with the alarms of the line before.
+    pub(super) fn take_over(&mut self, before: Self) {
+        self.raised = before.raised;
+    }
+
     /// Records whether one more parcel was read; gives the change of the alarm.
     fn parcel_read(&mut self, read: bool) -> Option<bool> {
         self.reads = (self.reads << 1) | u128::from(!read);

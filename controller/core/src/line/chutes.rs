@@ -130,6 +130,23 @@ impl ChuteTable {
         self.obstacle(chute, length).is_none()
     }
 
+    /// Goes on with what chutes of the same id were: counts, bags, and what people set.
+    pub(super) fn take_over(&mut self, before: &Self, was: &Geometry, is: &Geometry) {
+        for (chute, spec) in self.chutes.iter_mut().zip(&is.chutes) {
+            let index = was.chute_index(spec.id);
+            let Some(old) = index.and_then(|index| before.chutes.get(index)) else {
+                continue;
+            };
+            chute.outside = old.outside;
+            chute.person = old.person;
+            chute.count = old.count;
+            chute.length = old.length;
+            chute.bag = old.bag;
+            chute.told = old.told;
+        }
+        self.closing = before.closing;
+    }
+
     /// What stands against sending one more parcel of this length there.
     pub(super) fn obstacle(&self, chute: usize, length: i32) -> Option<Obstacle> {
         let Some(chute) = self.chutes.get(chute) else {

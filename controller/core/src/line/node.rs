@@ -35,6 +35,12 @@ impl Node {
     pub(super) const fn stopped(&self) -> bool {
         self.latched
     }
+
+    /// Goes on with what people must still do.
+    pub(super) const fn take_over(&mut self, before: &Self) {
+        self.open = before.open;
+        self.latched = before.latched;
+    }
 }
 
 impl Line {

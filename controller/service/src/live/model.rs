@@ -295,7 +295,9 @@ impl Model {
         match event {
             Event::Belt { at } => self.belt(at.0, wall),
             Event::NodeUp { .. } => self.node_up = true,
-            Event::NodeDown { .. } | Event::Restarted => self.node_up = false,
+            Event::NodeDown { .. } | Event::Restarted | Event::Rebuilt { .. } => {
+                self.node_up = false;
+            }
             Event::Stop { active: true } => self.stopped = true,
             Event::Operator {
                 command: OperatorCommand::Reset,

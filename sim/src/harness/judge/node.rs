@@ -28,7 +28,9 @@ impl Judge {
             }
             Event::NodeUp { epoch, .. } => self.node.epoch = Some(epoch.0),
             // What was commanded before may still be told.
-            Event::NodeDown { .. } | Event::Restarted => self.node.epoch = None,
+            Event::NodeDown { .. } | Event::Restarted | Event::Rebuilt { .. } => {
+                self.node.epoch = None;
+            }
             Event::Stop { active } => {
                 self.node.open = *active;
                 self.node.latched |= *active;
