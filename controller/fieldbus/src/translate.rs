@@ -2,7 +2,9 @@
 
 use sortline_core as core;
 use sortline_core::planted;
-use sortline_core::{CameraId, Edge, Event, EyeId, Seq, StrokeResult, Ticks, TriggerId};
+use sortline_core::{
+    CameraId, DiverterId, Edge, Epoch, Event, EyeId, Seq, StrokeResult, Ticks, TriggerId,
+};
 use sortline_regmap as map;
 use sortline_regmap::{EVENT_WORDS, EventKind, Rings};
 
@@ -18,7 +20,7 @@ pub fn command(command: &core::Command) -> map::Command {
     let blank = map::Command {
         kind: map::CommandKind::Withdraw,
         seq: seq(command).0,
-        epoch: 0,
+        epoch: epoch(command).0,
         device: 0,
         at: 0,
         hold: 0,
@@ -27,7 +29,6 @@ pub fn command(command: &core::Command) -> map::Command {
     };
     match *command {
         core::Command::Stroke {
-            epoch,
             diverter,
             fire_at,
             hold,
@@ -35,47 +36,55 @@ pub fn command(command: &core::Command) -> map::Command {
             ..
         } => map::Command {
             kind: map::CommandKind::Stroke,
-            epoch: epoch.0,
-            // A number beyond those of a node is refused by it.
-            device: u8::try_from(diverter.0).unwrap_or(u8::MAX),
+            device: output(diverter),
             at: fire_at.0,
             hold: if planted::is(65) { hold_ms_max } else { hold },
             hold_ms_max,
             ..blank
         },
         core::Command::Trigger {
-            epoch,
             camera,
             trigger,
             at,
             ..
         } => map::Command {
             kind: map::CommandKind::Trigger,
-            epoch: epoch.0,
             device: camera.0,
             at: at.0,
             number: trigger.0,
             ..blank
         },
-        core::Command::Withdraw { epoch, stroke, .. } => map::Command {
-            epoch: epoch.0,
+        core::Command::Withdraw { stroke, .. } => map::Command {
             number: stroke.0.into(),
             ..blank
         },
         core::Command::Jog {
-            epoch,
             diverter,
             at,
             hold_ms_max,
             ..
         } => map::Command {
             kind: map::CommandKind::Jog,
-            epoch: epoch.0,
-            device: u8::try_from(diverter.0).unwrap_or(u8::MAX),
+            device: output(diverter),
             at: at.0,
             hold_ms_max,
             ..blank
         },
+    }
+}
+
+/// The output of a diverter; a number beyond those of a node is refused by it.
+fn output(diverter: DiverterId) -> u8 {
+    u8::try_from(diverter.0).unwrap_or(u8::MAX)
+}
+
+/// The life of the node that a command is for.
+const fn epoch(command: &core::Command) -> Epoch {
+    match command {
+        core::Command::Stroke { epoch, .. }
+        | core::Command::Trigger { epoch, .. }
+        | core::Command::Withdraw { epoch, .. }
+        | core::Command::Jog { epoch, .. } => *epoch,
     }
 }
 
@@ -269,7 +278,6 @@ impl Feed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sortline_core::{DiverterId, Epoch};
 
     #[test]
     fn commands_become_mailbox_words() {
@@ -305,7 +313,18 @@ mod tests {
             command_words(&withdraw).1[..10],
             [0x0300, 3, 3, 0, 0, 0, 0, 0, 0x102, 0]
         );
-        for command in [stroke, trigger, withdraw] {
+        let jog = core::Command::Jog {
+            seq: Seq(4),
+            epoch: Epoch(3),
+            diverter: DiverterId(12),
+            at: Ticks(0x4_0005),
+            hold_ms_max: 300,
+        };
+        assert_eq!(
+            command_words(&jog).1[..10],
+            [0x040C, 4, 3, 4, 5, 0, 300, 0, 0, 0]
+        );
+        for command in [stroke, trigger, withdraw, jog] {
             assert!(map::Command::decode(&command_words(&command).1).is_some());
         }
     }

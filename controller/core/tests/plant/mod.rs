@@ -190,6 +190,7 @@ impl Plant {
             Action::Chute { .. }
             | Action::Alarm { .. }
             | Action::BagClosed { .. }
+            | Action::Jog { .. }
             | Action::Induction { .. } => {}
         }
     }
