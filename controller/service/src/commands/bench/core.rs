@@ -12,7 +12,7 @@ use serde::Serialize;
 use sortline_core::topology::{EyeRole, Topology, TrackerRule};
 use sortline_core::{
     Action, ChuteId, Code, Command, Destination, DestinationSource, Edge, Epoch, Event, EyeId,
-    Line, LineTime, Permille, Reading, Resolution, Rule, SortPlan, StrokeResult, Ticks,
+    Line, LineTime, ParcelId, Permille, Reading, Resolution, Rule, SortPlan, StrokeResult, Ticks,
 };
 
 use crate::cli::FINE;
@@ -205,34 +205,7 @@ impl World<'_> {
                 }
                 Command::Withdraw { .. } | Command::Jog { .. } => {}
             },
-            Action::Resolve { parcel, .. } => {
-                let chutes = &self.topology.config().chutes;
-                let sort: Vec<ChuteId> = chutes
-                    .iter()
-                    .map(|chute| chute.id)
-                    .filter(|chute| self.topology.diverter_of(*chute).is_some())
-                    .collect();
-                let turn = usize::try_from(parcel.0).unwrap_or(0) % sort.len().max(1);
-                let chute = sort.get(turn).copied().unwrap_or_default();
-                let destination = Destination {
-                    country: country(chute),
-                    postcode: None,
-                    source: DestinationSource::Manifest,
-                    confidence: Permille::ONE,
-                };
-                let resolution = Resolution::Sort {
-                    destination,
-                    hop: None,
-                    why: String::new(),
-                    sequence: None,
-                };
-                let resolved = Event::Resolved {
-                    parcel: *parcel,
-                    resolution,
-                };
-                let soon = self.travel + POLL_MM;
-                self.later.entry(soon).or_default().push(resolved);
-            }
+            Action::Resolve { parcel, .. } => self.resolve(*parcel),
             Action::Parcel { .. }
             | Action::Chute { .. }
             | Action::BagClosed { .. }
@@ -240,6 +213,33 @@ impl World<'_> {
             | Action::Jog { .. }
             | Action::Alarm { .. } => {}
         }
+    }
+
+    /// A manifest that spreads parcels over all sort chutes.
+    fn resolve(&mut self, parcel: ParcelId) {
+        let chutes = &self.topology.config().chutes;
+        let sort: Vec<ChuteId> = chutes
+            .iter()
+            .map(|chute| chute.id)
+            .filter(|chute| self.topology.diverter_of(*chute).is_some())
+            .collect();
+        let turn = usize::try_from(parcel.0).unwrap_or(0) % sort.len().max(1);
+        let chute = sort.get(turn).copied().unwrap_or_default();
+        let destination = Destination {
+            country: country(chute),
+            postcode: None,
+            source: DestinationSource::Manifest,
+            confidence: Permille::ONE,
+        };
+        let resolution = Resolution::Sort {
+            destination,
+            hop: None,
+            why: String::new(),
+            sequence: None,
+        };
+        let resolved = Event::Resolved { parcel, resolution };
+        let soon = self.travel + POLL_MM;
+        self.later.entry(soon).or_default().push(resolved);
     }
 
     /// One poll later.
