@@ -17,6 +17,8 @@ const TARGET: &str = "thumbv7m-none-eabi";
 /// The board that is run, and the one that is only compiled.
 const RUN: &str = "board-lm3s6965";
 const COMPILED: &str = "board-stm32f446";
+/// What they share.
+const SHARED: &str = "cortex";
 /// Faults planted in the board that is run, to see whether the harness finds them.
 const PLANTED: [&str; 3] = ["late", "hang", "panic"];
 /// Debian's compiler and the source of its libraries.
@@ -151,7 +153,7 @@ pub(crate) fn run(arguments: &[String], with_belt: bool) -> Result<()> {
 /// of rustup's, whose clippy has the target.
 pub(crate) fn lint() -> Result<()> {
     let toolchain = Toolchain::find().context(Toolchain::REMEDIES)?;
-    for board in [RUN, COMPILED] {
+    for board in [RUN, COMPILED, SHARED] {
         steps::run_in(&directory(board), env!("CARGO"), &["fmt", "--check"])?;
         if matches!(toolchain, Toolchain::Debian { .. }) {
             say(&format!("{board}: no clippy for the target, so no lints"));

@@ -63,9 +63,8 @@ pub struct Field {
 impl Field {
     pub(crate) fn new() -> Self {
         let legacy = Legacy::read();
-        let left = (legacy.magic == Legacy::MAGIC)
-            .then(|| ResetCause::from_code(legacy.cause))
-            .flatten();
+        let left = legacy.and_then(|legacy| ResetCause::from_code(legacy.cause));
+        let epoch = legacy.map_or(0, |legacy| legacy.epoch);
         let by_watchdog = system::RESET_CAUSE.read() & 1 << 3 != 0;
         system::RESET_CAUSE.write(0);
         let cause = if by_watchdog {
@@ -73,14 +72,14 @@ impl Field {
         } else {
             left.unwrap_or_default()
         };
-        Legacy::leave(ResetCause::Power.code(), legacy.epoch);
+        Legacy::leave(ResetCause::Power.code(), epoch);
         let image = Image {
             version: version(),
             board: Board::Lm3s6965,
             reset: cause,
         };
         Self {
-            node: Node::new(limits(), legacy.epoch).with_image(image),
+            node: Node::new(limits(), epoch).with_image(image),
             encoder: Encoder::default(),
             cause,
             is_known: false,
@@ -107,7 +106,7 @@ impl Field {
         };
         if cfg!(planted = "hang") && self.encoder.count() == 1_000 {
             loop {
-                core::hint::spin_loop();
+                cortex_m::asm::nop();
             }
         }
         assert!(
@@ -127,23 +126,29 @@ impl Field {
         let begun = SYST::get_current();
         self.node.follow(&mut self.encoder);
         let result = act(&mut self.node);
+        self.settle();
+        note(&HELD_CLOCKS_MAX, clocks_since(begun));
+        result
+    }
+
+    /// Brings encoder and pins to what has become of the node.
+    fn settle(&mut self) {
         self.node.lay_out(&mut self.encoder);
         // Cameras were pulsed at their count.
         while self.node.take_trigger().is_some() {}
         if self.late.is_none() {
             self.show(self.node.outputs());
         }
-        note(&HELD_CLOCKS_MAX, clocks_since(begun));
-        result
     }
 
     /// Brings the pins to what the node wants, also when something else has moved them.
     fn show(&mut self, outputs: u32) {
-        pins::diverters(outputs);
         if outputs != self.shown {
             self.shown = outputs;
-            MOVED_MS.store(UPTIME_MS.load(Ordering::Relaxed), Ordering::Relaxed);
+            // Before the pins: whoever sees them moved finds it noted.
+            MOVED_MS.store(UPTIME_MS.load(Ordering::Relaxed), Ordering::Release);
         }
+        pins::diverters(outputs);
     }
 
     /// A millisecond has passed.
@@ -168,31 +173,33 @@ impl Field {
     ) -> usize {
         if !self.is_known {
             self.is_known = true;
-            let epoch = self.choose_epoch();
-            self.with_node(|node| node.begin_in(epoch));
+            let epoch = choose_epoch();
+            self.node.begin_in(epoch);
             Legacy::leave(ResetCause::Power.code(), epoch);
         }
         self.with_node(|node| node.answer(request, reply))
     }
+}
 
-    fn choose_epoch(&self) -> u16 {
-        let legacy = Legacy::read();
-        let uptime = self.node.status().health.uptime_ms;
-        let mixed = (legacy.noise() ^ SYST::get_current() ^ uptime << 16).wrapping_mul(0x9E37_79B1);
-        let [high, low, ..] = mixed.to_be_bytes();
-        let epoch = u16::from_be_bytes([high, low]);
-        if epoch == legacy.epoch {
-            epoch.wrapping_add(1)
-        } else {
-            epoch
-        }
+fn choose_epoch() -> u16 {
+    let uptime = UPTIME_MS.load(Ordering::Relaxed);
+    let mixed = (Legacy::noise() ^ SYST::get_current() ^ uptime << 16).wrapping_mul(0x9E37_79B1);
+    let [high, low, ..] = mixed.to_be_bytes();
+    let epoch = u16::from_be_bytes([high, low]);
+    if Legacy::read().is_some_and(|legacy| epoch == legacy.epoch) {
+        epoch.wrapping_add(1)
+    } else {
+        epoch
     }
 }
 
 /// The last run ends here: outputs off, and the next one knows why.
 pub(crate) fn leave(cause: ResetCause) {
     pins::all_off();
-    Legacy::leave(cause.code(), Legacy::read().epoch);
+    Legacy::leave(
+        cause.code(),
+        Legacy::read().map_or(0, |legacy| legacy.epoch),
+    );
 }
 
 /// Processor clocks since the counter stood at `begun`, if that is less than a millisecond ago.

@@ -97,6 +97,7 @@ mod app {
 
     use crate::field::{ENCODER_CLOCKS_MAX, Field, HANDLED, clocks_since, leave, note};
     use crate::network::{MEMORY, Memory, Network, Sockets};
+    use crate::registers::stays_awake;
     use crate::serial::Serial;
     use crate::{Dog, ROUNDS, STALLS, UPTIME_MS, pins, round};
 
@@ -156,7 +157,9 @@ mod app {
     fn idle(_: idle::Context) -> ! {
         loop {
             round();
-            cortex_m::asm::wfi();
+            if !stays_awake() {
+                cortex_m::asm::wfi();
+            }
         }
     }
 

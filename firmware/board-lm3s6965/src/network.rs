@@ -62,8 +62,7 @@ impl Network {
         let mut mac = Mac::new();
         let mut config = Config::new(HardwareAddress::Ethernet(EthernetAddress(HARDWARE)));
         // First sequence numbers that differ from start to start.
-        let legacy = Legacy::read();
-        config.random_seed = u64::from(legacy.noise()) << 16 | u64::from(legacy.epoch);
+        config.random_seed = u64::from(Legacy::noise());
         let mut interface = Interface::new(config, &mut mac, Instant::ZERO);
         interface.update_ip_addrs(|addresses| {
             // There is room for one.
@@ -73,7 +72,7 @@ impl Network {
         let _ = interface.routes_mut().add_default_ipv4_route(GATEWAY);
         let mut sockets = SocketSet::new(
             sockets
-                .write([SocketStorage::EMPTY; CONNECTIONS])
+                .write(core::array::from_fn(|_| SocketStorage::default()))
                 .as_mut_slice(),
         );
         let handles = memory.each_mut().map(|buffers| {
@@ -250,18 +249,25 @@ impl TxToken for Sending {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, fill: F) -> R {
         let mut frame = [0; FRAME];
         let length = length.min(FRAME);
-        let result = fill(frame.get_mut(..length).unwrap_or_default());
-        // The first word begins with the length of what follows the Ethernet header (14).
-        let payload = u16::try_from(length.saturating_sub(14)).unwrap_or(0);
-        let mut bytes = payload
-            .to_le_bytes()
-            .into_iter()
-            .chain(frame.into_iter().take(length));
-        for _ in 0..length.saturating_add(2).div_ceil(4) {
-            let word = core::array::from_fn(|_| bytes.next().unwrap_or(0));
-            ethernet::DATA.write(u32::from_le_bytes(word));
-        }
-        ethernet::REQUEST.write(1);
+        let frame = frame.get_mut(..length).unwrap_or_default();
+        let result = fill(frame);
+        send(frame);
         result
     }
+}
+
+/// Puts a frame into the controller and lets it go. Its first word begins with the length of what
+/// follows the Ethernet header (14).
+fn send(frame: &[u8]) {
+    let payload = u16::try_from(frame.len().saturating_sub(14)).unwrap_or(0);
+    let mut bytes = payload
+        .to_le_bytes()
+        .into_iter()
+        .chain(frame.iter().copied());
+    while let Some(first) = bytes.next() {
+        let mut rest = || bytes.next().unwrap_or(0);
+        let word = [first, rest(), rest(), rest()];
+        ethernet::DATA.write(u32::from_le_bytes(word));
+    }
+    ethernet::REQUEST.write(1);
 }

@@ -3,7 +3,9 @@
 use sortline_logic::PDU_MAX;
 use sortline_logic::rtu::{ADU_MAX, Receiver, frame};
 
-use crate::registers::{Register, Uart};
+use sortline_cortex::Register;
+
+use crate::registers::Uart;
 
 /// Address on the line.
 const UNIT: u8 = 1;

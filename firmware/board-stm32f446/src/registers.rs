@@ -1,35 +1,12 @@
 //! Registers of the STM32F446 (reference manual RM0390): the only unsafe code of this crate.
 
-use core::ptr::{read_volatile, write_volatile};
-
-/// A register that may be read and written at any time.
-#[derive(Clone, Copy)]
-pub(crate) struct Register(usize);
+use sortline_cortex::Register;
 
 /// The register of a block at its base and an offset.
 const fn at(base: usize, offset: usize) -> Register {
-    Register(base.wrapping_add(offset))
-}
-
-impl Register {
-    pub(crate) fn read(self) -> u32 {
-        // SAFETY: only this module makes registers, all of them word-aligned and in the
-        // peripherals' address space, where reading affects no memory of the program.
-        unsafe { read_volatile(self.0 as *const u32) }
-    }
-
-    pub(crate) fn write(self, value: u32) {
-        // SAFETY: as above; no register here starts a transfer into memory.
-        unsafe { write_volatile(self.0 as *mut u32, value) }
-    }
-
-    pub(crate) fn set(self, bits: u32) {
-        self.write(self.read() | bits);
-    }
-
-    pub(crate) fn clear(self, bits: u32) {
-        self.write(self.read() & !bits);
-    }
+    // SAFETY: only this module gives addresses, all of them word-aligned and of peripherals that
+    // move no memory by themselves.
+    unsafe { Register::new(base.wrapping_add(offset)) }
 }
 
 /// A GPIO port.
@@ -43,7 +20,7 @@ impl Port {
 
     /// Two bits a pin: 0 input, 1 output, 2 alternate function.
     pub(crate) const fn mode(self) -> Register {
-        Register(self.0)
+        at(self.0, 0)
     }
     /// Two bits a pin: 2 pull-down.
     pub(crate) const fn pull(self) -> Register {
@@ -69,63 +46,63 @@ impl Port {
 
 /// Clock gates and reset causes.
 pub(crate) mod rcc {
-    use super::Register;
+    use super::{Register, at};
 
-    pub(crate) const GATE_PORTS: Register = Register(0x4002_3830);
-    pub(crate) const GATE_1: Register = Register(0x4002_3840);
-    pub(crate) const GATE_2: Register = Register(0x4002_3844);
-    pub(crate) const CAUSE: Register = Register(0x4002_3874);
+    pub(crate) const GATE_PORTS: Register = at(0x4002_3830, 0);
+    pub(crate) const GATE_1: Register = at(0x4002_3840, 0);
+    pub(crate) const GATE_2: Register = at(0x4002_3844, 0);
+    pub(crate) const CAUSE: Register = at(0x4002_3874, 0);
 }
 
 /// Timer 2, 32 bits wide, as quadrature decoder with a compare channel.
 pub(crate) mod tim2 {
-    use super::Register;
+    use super::{Register, at};
 
-    pub(crate) const CONTROL: Register = Register(0x4000_0000);
-    pub(crate) const SLAVE: Register = Register(0x4000_0008);
-    pub(crate) const INTERRUPTS: Register = Register(0x4000_000C);
-    pub(crate) const STATUS: Register = Register(0x4000_0010);
-    pub(crate) const CHANNELS: Register = Register(0x4000_0018);
-    pub(crate) const COUNT: Register = Register(0x4000_0024);
-    pub(crate) const RELOAD: Register = Register(0x4000_002C);
-    pub(crate) const COMPARE_3: Register = Register(0x4000_003C);
+    pub(crate) const CONTROL: Register = at(0x4000_0000, 0);
+    pub(crate) const SLAVE: Register = at(0x4000_0008, 0);
+    pub(crate) const INTERRUPTS: Register = at(0x4000_000C, 0);
+    pub(crate) const STATUS: Register = at(0x4000_0010, 0);
+    pub(crate) const CHANNELS: Register = at(0x4000_0018, 0);
+    pub(crate) const COUNT: Register = at(0x4000_0024, 0);
+    pub(crate) const RELOAD: Register = at(0x4000_002C, 0);
+    pub(crate) const COMPARE_3: Register = at(0x4000_003C, 0);
 }
 
 /// USART 1.
 pub(crate) mod usart1 {
-    use super::Register;
+    use super::{Register, at};
 
-    pub(crate) const STATUS: Register = Register(0x4001_1000);
-    pub(crate) const DATA: Register = Register(0x4001_1004);
-    pub(crate) const BAUD: Register = Register(0x4001_1008);
-    pub(crate) const CONTROL: Register = Register(0x4001_100C);
+    pub(crate) const STATUS: Register = at(0x4001_1000, 0);
+    pub(crate) const DATA: Register = at(0x4001_1004, 0);
+    pub(crate) const BAUD: Register = at(0x4001_1008, 0);
+    pub(crate) const CONTROL: Register = at(0x4001_100C, 0);
 }
 
 /// External interrupts: which port each line watches, and the lines.
 pub(crate) mod exti {
-    use super::Register;
+    use super::{Register, at};
 
-    pub(crate) const PORT_OF_4: Register = Register(0x4001_380C);
-    pub(crate) const PORT_OF_8: Register = Register(0x4001_3810);
-    pub(crate) const PORT_OF_12: Register = Register(0x4001_3814);
-    pub(crate) const MASK: Register = Register(0x4001_3C00);
-    pub(crate) const RISING: Register = Register(0x4001_3C08);
-    pub(crate) const FALLING: Register = Register(0x4001_3C0C);
-    pub(crate) const PENDING: Register = Register(0x4001_3C14);
+    pub(crate) const PORT_OF_4: Register = at(0x4001_380C, 0);
+    pub(crate) const PORT_OF_8: Register = at(0x4001_3810, 0);
+    pub(crate) const PORT_OF_12: Register = at(0x4001_3814, 0);
+    pub(crate) const MASK: Register = at(0x4001_3C00, 0);
+    pub(crate) const RISING: Register = at(0x4001_3C08, 0);
+    pub(crate) const FALLING: Register = at(0x4001_3C0C, 0);
+    pub(crate) const PENDING: Register = at(0x4001_3C14, 0);
 }
 
 /// The independent watchdog.
 pub(crate) mod watchdog {
-    use super::Register;
+    use super::{Register, at};
 
-    pub(crate) const KEY: Register = Register(0x4000_3000);
-    pub(crate) const RELOAD: Register = Register(0x4000_3008);
+    pub(crate) const KEY: Register = at(0x4000_3000, 0);
+    pub(crate) const RELOAD: Register = at(0x4000_3008, 0);
 }
 
 /// A word that survives a reset, and the switch that lets it be written.
 pub(crate) mod backup {
-    use super::Register;
+    use super::{Register, at};
 
-    pub(crate) const POWER: Register = Register(0x4000_7000);
-    pub(crate) const WORD: Register = Register(0x4000_2850);
+    pub(crate) const POWER: Register = at(0x4000_7000, 0);
+    pub(crate) const WORD: Register = at(0x4000_2850, 0);
 }

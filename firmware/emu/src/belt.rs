@@ -67,7 +67,7 @@ pub(crate) fn run(image: &Image, sortline: &Path, parcels: u64) -> Result<String
 
 async fn sort(image: &Image, sortline: &Path, parcels: u64) -> Result<Truth> {
     let site = Site::new()?;
-    let machine = Machine::start(image, Pace::Counted)?;
+    let machine = Machine::start(image, Pace::Live)?;
     let modbus = machine.modbus;
     let options = options(modbus, parcels)?;
     let handle = plant_around(options, Board::new(machine)?).await?;

@@ -1,19 +1,19 @@
 //! One emulated board: QEMU with its sockets, ended when dropped.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
-use serde_json::{Value, json};
+use anyhow::{Context as _, Result, ensure};
+use sortline_regmap as map;
 
 use crate::clock;
 use crate::image::Image;
 use crate::master::Master;
+use crate::monitor::Monitor;
 use crate::pins::Pins;
 
 /// Longest time from the start of QEMU until it can be talked to.
@@ -26,8 +26,26 @@ const LOOK: Duration = Duration::from_millis(10);
 pub(crate) enum Pace {
     /// With the host's clock.
     Free,
-    /// By the instructions executed, 64 ns each; in idle with the host's clock.
+    /// By the instructions executed, and with the host's clock while the processor sleeps: fast,
+    /// and for a controller that lives by that clock. A host that is slow makes time jump.
+    Live,
+    /// By the instructions executed and by nothing else: the processor never sleeps, so that a
+    /// host that is slow makes everything slower alike.
     Counted,
+}
+
+impl Pace {
+    /// Nanoseconds that an instruction takes, a power of 2; `None` where they are not counted.
+    ///
+    /// Counted time runs little faster than the host's then, so that a controller beside it is not
+    /// left behind.
+    pub(crate) const fn instruction_ns(self) -> Option<u32> {
+        match self {
+            Self::Free => None,
+            Self::Live => Some(64),
+            Self::Counted => Some(1),
+        }
+    }
 }
 
 /// What the fieldbus UART is connected to.
@@ -46,6 +64,9 @@ pub(crate) struct Machine {
     pub(crate) terminal: Option<String>,
     pub(crate) pins: Pins,
     pub(crate) modbus: SocketAddr,
+    monitor: Monitor,
+    /// Address of the board's clock.
+    millis: u32,
 }
 
 impl Machine {
@@ -77,18 +98,21 @@ impl Machine {
             .spawn()
             .context("starting qemu-system-arm; `cargo xtask setup` installs it")?;
         let ready: Result<_> = (|| {
-            let (ports, terminal) = survey(&connect(&directory.join("qmp"))?)?;
+            let mut monitor = Monitor::new(connect(&directory.join("qmp"))?, START)?;
+            let (ports, terminal) = (monitor.ports()?, monitor.terminal()?);
             let pins = Pins::new(connect(&directory.join("qtest"))?, ports, image.handled)?;
             wait_for(&directory.join("console"), "sortline field node", 1)?;
-            Ok((pins, terminal))
+            Ok((pins, terminal, monitor))
         })();
         match ready {
-            Ok((pins, terminal)) => Ok(Self {
+            Ok((pins, terminal, monitor)) => Ok(Self {
                 child,
                 directory: directory.to_owned(),
                 terminal,
                 pins,
                 modbus,
+                monitor,
+                millis: image.millis,
             }),
             Err(error) => {
                 end(&mut child);
@@ -96,6 +120,30 @@ impl Machine {
                 Err(error.context(said.unwrap_or_default()))
             }
         }
+    }
+
+    /// The board's clock, in milliseconds.
+    pub(crate) fn now_ms(&mut self) -> Result<u32> {
+        self.pins.read(self.millis)
+    }
+
+    /// Waits until the board's clock has gone on by `ms` milliseconds.
+    pub(crate) fn pass(&mut self, ms: u32) -> Result<()> {
+        let (begun, host) = (self.now_ms()?, clock::now());
+        while self.now_ms()?.wrapping_sub(begun) < ms {
+            ensure!(host.elapsed() < START, "the board's clock stands still");
+        }
+        Ok(())
+    }
+
+    /// Lets virtual time stand still.
+    pub(crate) fn pause(&mut self) -> Result<()> {
+        self.monitor.tell("stop")
+    }
+
+    /// Lets virtual time go on.
+    pub(crate) fn resume(&mut self) -> Result<()> {
+        self.monitor.tell("cont")
     }
 
     /// What the board has printed.
@@ -149,10 +197,12 @@ fn command(
     modbus: SocketAddr,
 ) -> Command {
     let socket = |name: &str| format!("unix:{},server=on,wait=off", directory.join(name).display());
-    // A board has its processor for itself. Where that is not allowed, `nice` says so and goes on.
+    // A board in the host's time has its processor for itself, as far as that is allowed (`nice`
+    // says so and goes on); one in its own time must not outrun whoever talks to it.
+    let niceness = if pace == Pace::Counted { "5" } else { "-10" };
     let mut command = Command::new("nice");
     command
-        .args(["-n", "-10", "qemu-system-arm"])
+        .args(["-n", niceness, "qemu-system-arm"])
         .args(["-M", "lm3s6965evb", "-accel", "tcg", "-display", "none"])
         .args(["-monitor", "none", "-qtest-log", "/dev/null"])
         .arg("-serial")
@@ -171,8 +221,13 @@ fn command(
         .arg(&image.path)
         .stdin(Stdio::null())
         .stdout(Stdio::null());
+    if let Some(ns) = pace.instruction_ns() {
+        command.args(["-icount", &format!("shift={}", ns.ilog2())]);
+    }
     if pace == Pace::Counted {
-        command.args(["-icount", "shift=6"]);
+        let (word, magic) = (image.awake, map::MAGIC);
+        let awake = format!("loader,addr={word:#x},data={magic:#x},data-len=4");
+        command.args(["-device", &awake]);
     }
     command
 }
@@ -223,57 +278,4 @@ fn wait_for(path: &Path, text: &str, times: usize) -> Result<()> {
         );
         std::thread::sleep(LOOK);
     }
-}
-
-/// QEMU's names of the GPIO ports: they are numbered in order, but from a number that differs
-/// from version to version. And the device file of the fieldbus UART, if it is one.
-fn survey(stream: &UnixStream) -> Result<(Vec<String>, Option<String>)> {
-    stream.set_read_timeout(Some(START))?;
-    let mut lines = BufReader::new(stream);
-    ask(stream, &mut lines, &json!({"execute": "qmp_capabilities"}))?;
-    let list = json!({"execute": "qom-list", "arguments": {"path": "/machine/unattached"}});
-    let listed = ask(stream, &mut lines, &list)?;
-    let text = |entry: &Value, key: &str| Some(entry.get(key)?.as_str()?.to_owned());
-    let mut numbers: Vec<u32> = listed
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(|entry| text(entry, "type").is_some_and(|t| t.contains("pl061_luminary")))
-        .filter_map(|entry| {
-            let name = text(entry, "name")?;
-            name.strip_prefix("device[")?
-                .strip_suffix(']')?
-                .parse()
-                .ok()
-        })
-        .collect();
-    numbers.sort_unstable();
-    let path = |number: u32| format!("/machine/unattached/device[{number}]");
-    let devices = ask(stream, &mut lines, &json!({"execute": "query-chardev"}))?;
-    let terminal = devices.as_array().into_iter().flatten().find_map(|entry| {
-        let file = text(entry, "filename")?;
-        Some(file.strip_prefix("pty:")?.to_owned())
-    });
-    Ok((numbers.into_iter().map(path).collect(), terminal))
-}
-
-fn ask(
-    mut stream: &UnixStream,
-    lines: &mut BufReader<&UnixStream>,
-    question: &Value,
-) -> Result<Value> {
-    writeln!(stream, "{question}").context("asking QEMU")?;
-    // Greeting and events may come first.
-    for _ in 0..100 {
-        let mut line = String::new();
-        lines.read_line(&mut line).context("hearing QEMU")?;
-        let answer: Value = serde_json::from_str(&line).context("QEMU's answer")?;
-        if let Some(value) = answer.get("return") {
-            return Ok(value.clone());
-        }
-        if let Some(error) = answer.get("error") {
-            bail!("QEMU refuses {question}: {error}");
-        }
-    }
-    bail!("QEMU does not answer {question}")
 }

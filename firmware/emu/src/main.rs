@@ -11,6 +11,7 @@ mod image;
 mod interop;
 mod machine;
 mod master;
+mod monitor;
 mod pins;
 mod resets;
 mod silence;

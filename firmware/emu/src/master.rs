@@ -170,13 +170,10 @@ impl Master {
     }
 
     pub(crate) fn write(&mut self, address: u16, words: &[u16]) -> Result<()> {
-        let count = u8::try_from(words.len()).context("too many words")?;
-        let [a, b] = address.to_be_bytes();
-        let mut request = vec![16, a, b, 0, count, count * 2];
-        request.extend(words.iter().flat_map(|word| word.to_be_bytes()));
+        let request = write_request(address, words)?;
         let answer = self.ask(&request)?;
         ensure!(
-            answer == [16, a, b, 0, count],
+            Some(answer.as_slice()) == request.get(..5),
             "writing {words:?} to {address}: {answer:02x?}"
         );
         Ok(())
@@ -231,6 +228,23 @@ impl Master {
         self.write(map::HEARTBEAT.start, &beat.encode())
     }
 
+    /// Sends a sign of life that counts; the answer is for [`Self::hear_beat`].
+    pub(crate) fn send_beat(&mut self) -> Result<()> {
+        self.beats = self.beats.wrapping_add(1);
+        let beat = Heartbeat {
+            owner: self.owner,
+            counter: self.beats,
+        };
+        self.send(&write_request(map::HEARTBEAT.start, &beat.encode())?)
+    }
+
+    /// Hears the answer to [`Self::send_beat`].
+    pub(crate) fn hear_beat(&mut self) -> Result<()> {
+        let answer = self.hear()?;
+        ensure!(answer.first() == Some(&16), "a heartbeat: {answer:02x?}");
+        Ok(())
+    }
+
     /// Writes a command and reads what became of it.
     pub(crate) fn command(&mut self, command: &Command) -> Result<Ack> {
         self.write(map::COMMAND.start, &command.encode())?;
@@ -245,6 +259,14 @@ impl Master {
         ensure!(ack.seq == seq, "answer {} instead of {seq}", ack.seq);
         Ok(ack)
     }
+}
+
+fn write_request(address: u16, words: &[u16]) -> Result<Vec<u8>> {
+    let count = u8::try_from(words.len()).context("too many words")?;
+    let [a, b] = address.to_be_bytes();
+    let mut request = vec![16, a, b, 0, count, count * 2];
+    request.extend(words.iter().flat_map(|word| word.to_be_bytes()));
+    Ok(request)
 }
 
 /// True when the error is a deadline that passed.
