@@ -7,7 +7,7 @@ use utoipa::OpenApi;
 use super::policy::{Need, RULES};
 use super::{
     alarms, api, auth, backup, coding, devices, events, files, neighbors, parcels, people, plans,
-    proposals, reports, routes, simulations, system, transport,
+    proposals, reports, routes, simulations, steps, system, transport,
 };
 
 /// The API's description.
@@ -73,6 +73,7 @@ use super::{
         routes::routes,
         simulations::scenarios,
         simulations::simulate,
+        steps::steps,
         system::system,
         transport::arrivals,
         transport::bags,
