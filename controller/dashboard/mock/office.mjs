@@ -266,10 +266,20 @@ export class Office {
     const ended = this.plant.ended;
     if (!id) {
       const text = query.get("query") ?? "";
-      return ok(ended.filter((life) => JSON.stringify(life).includes(text)).slice(0, 100).map((life) => ({ ...life, steps: [] })));
+      const fits = (life) => ["physical", "decision"].every((kind) => !query.get(kind) || life.disposition[kind] === query.get(kind));
+      return ok(ended.filter((life) => fits(life) && JSON.stringify(life).includes(text)).slice(0, 100).map((life) => ({ ...life, steps: [] })));
     }
     const life = ended.find((life) => life.id === Number(id));
     return life ? ok(life) : refuse(404, "there is no such parcel");
+  }
+
+  on_steps(_method, _parts, query) {
+    const [from, to] = [Date.parse(query.get("from")), Date.parse(query.get("to"))];
+    const within = this.plant.steps.filter(({ at }) => Date.parse(at) >= from && Date.parse(at) < to);
+    const first = Number(query.get("next") ?? 0);
+    // In small parts, so that the page must ask for the next one.
+    const next = first + 500 < within.length ? first + 500 : null;
+    return ok({ steps: within.slice(first, first + 500), next });
   }
 
   on_reports(_method, _parts, query) {
