@@ -299,6 +299,12 @@ export class Office {
       const bag = (id, chute, rebook) => ({ id, sscc: this.hostile ? this.text("", id) : this.plant.sscc(), chute, closed: at(-1200 * id), hop: this.text("FR-LYS", id), parcels: 34 + id, others: id - 1, booked: rebook ? booking(this.text("R12", id), 1) : booking("R12", 2), rebook, why: rebook ? this.text("R12 is cancelled", id) : null, now: rebook ? booking("R14", 5) : null });
       return ok([bag(3, 2, true), bag(2, 5, false), bag(1, 7, false)]);
     }
+    if (first === "learning") {
+      const score = { runs: 500, loss_min: 6.2, late_predicted: 0.041, late_observed: 0.044, within_90: 0.897 };
+      const services = ["R12", "R14"].map((service, i) => ({ service: this.text(service, i), runs: 300 - i * 90, observed: 0.12 + i / 10, shrunk: 0.13 + i / 12 }));
+      const verdicts = [{ at: at(-3600), verdict: "kept", old_loss_min: 6.2, new_loss_min: 6.4 }, { at: at(-90_000), verdict: "adopted", runs: 1_500, old_loss_min: 8.1, new_loss_min: 6.2 }];
+      return ok({ runs: 2_000, learnt_from: 1_500, drift: null, boosted: [], services, model: score, settings: { ...score, loss_min: 8.1 }, verdicts });
+    }
     if (first === "conditions") {
       if (method === "PUT") this.told.set(id, { ...body, id });
       if (method === "DELETE") this.told.delete(id);

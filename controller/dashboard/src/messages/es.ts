@@ -46,6 +46,7 @@ const operator: OperatorMessages = {
   "rate.no_target": "sin objetivo",
   "rate.read_rate": "Tasa de lectura",
   "rate.no_read": "{count} sin leer",
+  "rate.unread_now": "demasiados de los últimos no",
   "rate.sorted": "Clasificados",
   "rate.of_inducted": "de {count} inducidos",
   "rate.rejected": "Rechazados",

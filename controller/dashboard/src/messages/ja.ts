@@ -46,6 +46,7 @@ const operator: OperatorMessages = {
   "rate.no_target": "目標未設定",
   "rate.read_rate": "読取率",
   "rate.no_read": "未読 {count} 件",
+  "rate.unread_now": "直近の未読が多い",
   "rate.sorted": "仕分け済み",
   "rate.of_inducted": "投入 {count} 件中",
   "rate.rejected": "リジェクト",
