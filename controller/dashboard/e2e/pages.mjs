@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { axe, count, fault, hold, text, until } from "./checks.mjs";
 
-const PAGES = ["overview", "chutes", "alarms", "alarms/aside", "alarms/history", "alarms/figures", "coding", "parcels", "plan", "routes", "reports", "maintenance", "simulator", "system", "system/people", "system/keys", "system/audit", "system/files", "system/backup", "system/steps", "system/api"];
+const PAGES = ["overview", "chutes", "alarms", "alarms/aside", "alarms/history", "alarms/figures", "coding", "parcels", "plan", "routes", "reports", "maintenance", "simulator", "simulator/replay", "system", "system/people", "system/keys", "system/audit", "system/files", "system/backup", "system/steps", "system/api"];
 
 const MAY = {
   viewer: ["overview", "chutes", "alarms", "plan", "routes", "reports", "system"],
@@ -277,9 +277,9 @@ export const flows = {
   async "parcels of an outcome are listed, and those behind a cause of the report"({ page, mock }) {
     await visit(page, "parcels");
     await page.getByRole("combobox", { name: "Outcome", exact: true }).selectOption({ label: "Sorted" });
-    const listed = () => page.locator("main tbody td:nth-child(3)").allInnerTexts();
+    const listed = () => page.locator("main tbody td:nth-child(4)").allInnerTexts();
     await until(async () => (await listed()).length > 0 && (await listed()).every((word) => word === "Sorted"), "only sorted ones");
-    mock.plant.ended.unshift({ id: 7, outcome: { parcel: 7, at: new Date().toISOString(), outcome: "rejected", cause: "gap" }, steps: [] });
+    mock.plant.ended.unshift({ id: 7, outcome: { parcel: 7, at: new Date().toISOString(), outcome: "rejected", cause: "gap" }, disposition: { outcome: "rejected", physical: "gap", decision: "straight_on", laps: 0 }, inducted: null, destination: null, steps: [] });
     await visit(page, "reports");
     await page.getByRole("link", { name: "gap too small" }).click();
     await page.getByRole("link", { name: "7", exact: true }).waitFor();

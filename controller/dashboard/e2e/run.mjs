@@ -4,6 +4,7 @@
 import { startMock } from "../mock/server.mjs";
 import { launch, SIZES } from "./browser.mjs";
 import { general, onHostile, onMock } from "./checks.mjs";
+import { habits } from "./habits.mjs";
 import { lines } from "./lines.mjs";
 import { everywhere, flows, hostilePages, people } from "./pages.mjs";
 import { speed, watch } from "./speed.mjs";
@@ -93,6 +94,7 @@ try {
         const few = ["an alarm is shown, listed and acknowledged without a jump", "a full chute is emptied with one press", "a chute is disabled and enabled"];
         await round(browser, "faults, phone", SIZES.phone, world, Object.fromEntries(few.map((title) => [title, onMock[title]])));
         await round(browser, "flows, panel", SIZES.panel, world, flows);
+        await on({ warm: 180, calm: true }, (alone) => round(browser, "habits, panel", SIZES.panel, alone, habits));
         await on({ warm: 60, second: true, calm: true }, (both) => round(browser, "two lines, panel", SIZES.panel, both, lines));
         await on({ warm: 60, blank: true }, (alone) => round(browser, "watch, panel", SIZES.panel, alone, watch));
       }),

@@ -167,21 +167,39 @@ async function held(session) {
   return { bytes: usedSize, nodes };
 }
 
-/** A watch of so many simulated minutes, of which the first quarter fills what is bounded. */
-export async function longWatch(world, minutes) {
+/** Looks at the heap during a watch. The first quarter of them fills what is bounded. */
+const LOOKS = 12;
+
+/** Bytes an hour by which the heap grows, as the straight line nearest to all looks has it. */
+function slope(looks) {
+  const mean = (of) => looks.reduce((sum, look) => sum + of(look), 0) / looks.length;
+  const [hour, bytes] = [mean((look) => look.hour), mean((look) => look.bytes)];
+  const spread = mean((look) => (look.hour - hour) ** 2);
+  return spread === 0 ? 0 : mean((look) => (look.hour - hour) * (look.bytes - bytes)) / spread;
+}
+
+/** A watch of so many simulated minutes; `told` hears of every look at the heap. */
+export async function longWatch(world, minutes, told = () => {}) {
   const { page, context } = world;
   const session = await context.newCDPSession(page);
   await visit(page, "overview");
   const begun = Date.now();
-  await run(world, minutes / 4);
-  const before = await held(session);
-  await run(world, (minutes * 3) / 4);
+  const looks = [];
+  for (let i = 1; i <= LOOKS; i += 1) {
+    await run(world, minutes / LOOKS);
+    const look = { hour: (i * minutes) / LOOKS / 60, ...(await held(session)) };
+    looks.push(look);
+    told(look);
+  }
+  const settled = looks.slice(LOOKS / 4 - 1);
+  const before = settled[0];
   await until(async () => (await page.locator(".live:not(.stale)").count()) === 1, "still live");
   let after;
   const flat = () => after.bytes - before.bytes < GROWTH_MAX && after.nodes - before.nodes < NODES_MAX;
   // On a busy machine the page still draws what it was told last; what it has kept does not go by waiting.
   await until(async () => ((after = await held(session)), flat()), "", 15_000).catch(() => {});
-  const text = `${(before.bytes / 1e6).toFixed(1)} to ${(after.bytes / 1e6).toFixed(1)} MB, ${before.nodes} to ${after.nodes} nodes in ${minutes} simulated minutes (${Math.round((Date.now() - begun) / 1_000)} s)`;
+  const grown = (slope(settled) / 1e3).toFixed(0);
+  const text = `${grown} kB an hour; ${(before.bytes / 1e6).toFixed(1)} to ${(after.bytes / 1e6).toFixed(1)} MB, ${before.nodes} to ${after.nodes} nodes in ${minutes} simulated minutes (${Math.round((Date.now() - begun) / 1_000)} s)`;
   hold(flat(), text);
   return text;
 }

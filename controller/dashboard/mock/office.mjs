@@ -266,10 +266,20 @@ export class Office {
     const ended = this.plant.ended;
     if (!id) {
       const text = query.get("query") ?? "";
-      return ok(ended.filter((life) => JSON.stringify(life).includes(text)).slice(0, 100).map((life) => ({ ...life, steps: [] })));
+      const fits = (life) => ["physical", "decision"].every((kind) => !query.get(kind) || life.disposition[kind] === query.get(kind));
+      return ok(ended.filter((life) => fits(life) && JSON.stringify(life).includes(text)).slice(0, 100).map((life) => ({ ...life, steps: [] })));
     }
     const life = ended.find((life) => life.id === Number(id));
     return life ? ok(life) : refuse(404, "there is no such parcel");
+  }
+
+  on_steps(_method, _parts, query) {
+    const [from, to] = [Date.parse(query.get("from")), Date.parse(query.get("to"))];
+    const within = this.plant.steps.filter(({ at }) => Date.parse(at) >= from && Date.parse(at) < to);
+    const first = Number(query.get("next") ?? 0);
+    // In small parts, so that the page must ask for the next one.
+    const next = first + 500 < within.length ? first + 500 : null;
+    return ok({ steps: within.slice(first, first + 500), next });
   }
 
   on_reports(_method, _parts, query) {
@@ -288,6 +298,12 @@ export class Office {
       const booking = (service, hours) => ({ service, board_by: at(hours * 3600 - 900), departs: at(hours * 3600), arrives: at(hours * 3600 + 20_000) });
       const bag = (id, chute, rebook) => ({ id, sscc: this.hostile ? this.text("", id) : this.plant.sscc(), chute, closed: at(-1200 * id), hop: this.text("FR-LYS", id), parcels: 34 + id, others: id - 1, booked: rebook ? booking(this.text("R12", id), 1) : booking("R12", 2), rebook, why: rebook ? this.text("R12 is cancelled", id) : null, now: rebook ? booking("R14", 5) : null });
       return ok([bag(3, 2, true), bag(2, 5, false), bag(1, 7, false)]);
+    }
+    if (first === "learning") {
+      const score = { runs: 500, loss_min: 6.2, late_predicted: 0.041, late_observed: 0.044, within_90: 0.897 };
+      const services = ["R12", "R14"].map((service, i) => ({ service: this.text(service, i), runs: 300 - i * 90, observed: 0.12 + i / 10, shrunk: 0.13 + i / 12 }));
+      const verdicts = [{ at: at(-3600), verdict: "kept", old_loss_min: 6.2, new_loss_min: 6.4 }, { at: at(-90_000), verdict: "adopted", runs: 1_500, old_loss_min: 8.1, new_loss_min: 6.2 }];
+      return ok({ runs: 2_000, learnt_from: 1_500, drift: null, boosted: [], services, model: score, settings: { ...score, loss_min: 8.1 }, verdicts });
     }
     if (first === "conditions") {
       if (method === "PUT") this.told.set(id, { ...body, id });

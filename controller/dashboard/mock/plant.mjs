@@ -40,6 +40,8 @@ export class Plant {
     this.waiting = new Map();
     /** Lives of the last parcels, newest first. */
     this.ended = [];
+    /** What parcels did on the belt, oldest first. */
+    this.steps = [];
     this.plan = "2026-11-A";
     this.onAlarm = () => {};
     this.nextParcel = 48_120;
@@ -124,6 +126,12 @@ export class Plant {
     if (this.alarms.delete(key)) this.onAlarm(key, "cleared");
   }
 
+  /** A step of a parcel's way, as the journal would tell it. */
+  step(parcel, step, more = {}) {
+    this.steps.push({ at: new Date(this.now).toISOString(), parcel: parcel.id, step, ...more });
+    if (this.steps.length > 6_000) this.steps.splice(0, 1_000);
+  }
+
   /** Moves everything on by `ms`. */
   advance(ms) {
     this.now += ms;
@@ -141,7 +149,7 @@ export class Plant {
     this.untilNext += Math.max(length + 380, this.gapMm * (0.6 + 0.8 * this.random()));
     this.totals.inducted += 1;
     this.induced.push(this.now);
-    this.parcels.push({
+    const parcel = {
       id: this.nextParcel++,
       position: 0,
       length,
@@ -151,7 +159,10 @@ export class Plant {
       destination: null,
       status: "tracked",
       read: false,
-    });
+    };
+    this.parcels.push(parcel);
+    this.step(parcel, "inducted", { eye: 0, lap: 0, ticks: this.ticks });
+    this.step(parcel, "measured", { length_mm: length, gap_mm: 620 });
   }
 
   move(parcel, mm) {
@@ -178,6 +189,7 @@ export class Plant {
       return;
     }
     parcel.committed = true;
+    this.step(parcel, "fired", { seq: parcel.id % 256, ticks: this.ticks });
   }
 
   reject() {
@@ -187,6 +199,7 @@ export class Plant {
   nextLap(parcel) {
     Object.assign(parcel, { position: 0, lap: parcel.lap + 1, committed: false, looping: false, read: false });
     parcel.chute = null;
+    this.step(parcel, "inducted", { eye: 0, lap: parcel.lap, ticks: this.ticks });
   }
 
   arrive(parcel) {
@@ -196,6 +209,7 @@ export class Plant {
     if (chute.kind === "recirculation") {
       this.totals.recirculations += 1;
       parcel.looping = true;
+      this.step(parcel, "recirculated", { cause: { no_read: { reason: "nothing_found" } }, lap: parcel.lap });
       return;
     }
     this.totals[chute.kind === "reject" ? "rejected" : "sorted"] += 1;
@@ -221,9 +235,13 @@ export class Plant {
     const [full, later] = this.topology.chute.filter((c) => c.kind === "sort" && c.id !== chute.id);
     const alternatives = rejected ? [] : [{ chute: full.id, obstacle: "full" }, { chute: later.id }];
     const reading = { codes: rejected ? [] : [{ kind: "s10", value }], destination, no_read: rejected ? "nothing_found" : null };
+    this.step(parcel, "ended", { outcome });
     this.ended.unshift({
       id: parcel.id,
       outcome: { parcel: parcel.id, at: time(0), ...outcome },
+      disposition: { outcome: outcome.outcome, physical: "regular", decision: rejected ? "no_read" : "chute", laps: parcel.lap },
+      inducted: time(9000),
+      destination,
       steps: [
         { at: time(9000), step: "inducted", ticks: 1, lap: 0 },
         { at: time(8800), step: "measured", length_mm: parcel.length, gap_mm: 620 },
@@ -263,6 +281,7 @@ export class Plant {
       parcel.destination = this.hostile ? HOSTILE[parcel.id % HOSTILE.length] : `${country} ${post}`;
       parcel.chute = chute.id;
     }
+    this.step(parcel, "decided", { chute: parcel.chute, reason: "via Leipzig", plan: this.plan });
     if (!this.calm && this.random() < 0.02) parcel.status = "uncertain";
     for (const camera of this.cameras) {
       if (!camera.healthy) continue;

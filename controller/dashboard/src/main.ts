@@ -1,6 +1,7 @@
 import "./app.css";
 import { mount } from "svelte";
 import App from "./App.svelte";
+import { asksBeforeLeaving } from "./lib/drafts";
 import { line } from "./lib/line.svelte";
 import { pages } from "./lib/pages";
 import { here } from "./lib/place.svelte";
@@ -16,6 +17,8 @@ line.foresee();
 for (const load of [() => import("./components/Shell.svelte"), pages.find((page) => page.id === here.now.page)?.load]) {
   load?.().catch(() => {});
 }
+
+asksBeforeLeaving(window);
 
 // Words first: a page drawn without them would jump when they come.
 settings.setLanguage(settings.language).finally(() => {

@@ -87,6 +87,9 @@ test("why a parcel is there is its last usable reading and its last decision", (
   const life: Life = {
     id: 1,
     outcome: null,
+    disposition: { outcome: "under_way", physical: "regular", decision: "chute", laps: 0 },
+    inducted: null,
+    destination: null,
     steps: [
       { at: "2026-11-24T13:00:00Z", step: "read", reading: reading(null), late: false, camera: 0 },
       { at: "2026-11-24T13:00:01Z", step: "read", reading: reading("bad_image"), late: false, camera: 1 },

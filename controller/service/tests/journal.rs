@@ -100,6 +100,29 @@ mod tests {
     }
 
     #[test]
+    fn a_stretch_of_time_is_read_in_parts() {
+        let scratch = Scratch::new("window");
+        let mut journal = begun(&scratch);
+        let ends = (1..=5).flat_map(|n| [belt(10 * n - 1), ended(10 * n, n)]);
+        journal.commit(ends.collect()).unwrap();
+        let reader = Reader::open(&scratch.file()).unwrap();
+        let wall = |at: i64| Timestamp::from_microsecond(1_000_000 + at).unwrap();
+        let check = |(from, to), next, limit, expected: &[u64]| {
+            let window = reader.window((wall(from), wall(to)), next, limit).unwrap();
+            let found: Vec<_> = window.steps.iter().map(|(parcel, _)| parcel.0).collect();
+            assert_eq!(found, expected, "{from} to {to}");
+            window.next
+        };
+        assert_eq!(check((0, 100), None, 10, &[1, 2, 3, 4, 5]), None);
+        assert_eq!(check((20, 40), None, 10, &[2, 3]), None);
+        let next = check((11, 51), None, 2, &[2, 3]);
+        assert!(next.is_some(), "there is more");
+        let next = check((11, 51), next, 2, &[4, 5]);
+        assert_eq!(check((11, 51), next, 2, &[]), None);
+        assert_eq!(check((51, 60), None, 2, &[]), None);
+    }
+
+    #[test]
     fn quiet_steps_wait_at_most_their_bound() {
         let scratch = Scratch::new("quiet");
         let mut journal = begun(&scratch);

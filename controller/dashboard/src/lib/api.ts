@@ -54,11 +54,11 @@ async function request(path: string, init: RequestInit = {}, ms = TIMEOUT_MS): P
   return response;
 }
 
-export const getJson = <T>(path: string): Promise<T> => getHere<T>(there(path));
+export const getJson = <T>(path: string, ms?: number): Promise<T> => getHere<T>(there(path), ms);
 
 /** The same of the controller that sent the page, whichever line is looked at. */
-async function getHere<T>(path: string): Promise<T> {
-  const response = await request(path);
+async function getHere<T>(path: string, ms?: number): Promise<T> {
+  const response = await request(path, {}, ms);
   try {
     return (await response.json()) as T;
   } catch {

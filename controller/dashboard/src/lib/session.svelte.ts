@@ -1,6 +1,7 @@
 /** Who looks at this page, and what they may. */
 import * as api from "./api";
 import { elsewhere } from "./at";
+import { dropDrafts } from "./drafts";
 import { settings } from "./settings.svelte";
 import type { Me, Right } from "./types";
 
@@ -64,12 +65,17 @@ class Session {
 
   async signIn(id: string, password: string): Promise<void> {
     await api.send("POST", "/api/v1/session", { id, password });
-    // Everything is begun anew, so that nothing of another person stays on the screen.
-    location.reload();
+    this.beginAnew();
   }
 
   async signOut(): Promise<void> {
     await api.send("DELETE", "/api/v1/session");
+    this.beginAnew();
+  }
+
+  /** Nothing of another person stays on the screen. */
+  beginAnew(): void {
+    dropDrafts();
     location.reload();
   }
 }

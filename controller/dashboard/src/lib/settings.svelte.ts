@@ -152,7 +152,7 @@ export function duration(seconds: number): string {
   if (!Number.isFinite(seconds)) return "–";
   const unit = (value: number, name: "millisecond" | "second" | "minute" | "hour" | "day"): string =>
     numbers({ style: "unit", unit: name, unitDisplay: "short", maximumFractionDigits: value < 10 ? 1 : 0 }).format(value);
-  if (seconds > 0 && seconds < 1) return unit(seconds * 1_000, "millisecond");
+  if (seconds > 0 && seconds < 0.9995) return unit(seconds * 1_000, "millisecond");
   if (seconds < 90) return unit(seconds, "second");
   if (seconds < 5_400) return unit(seconds / 60, "minute");
   return seconds < 172_800 ? unit(seconds / 3_600, "hour") : unit(seconds / 86_400, "day");
@@ -170,6 +170,10 @@ export const moment = (time: string | number | null): string =>
 /** The same to the minute, for what begins and ends on one. */
 export const minute = (time: string | number | null): string =>
   shown(time, { dateStyle: "short", timeStyle: "short", hourCycle: "h23" });
+
+/** Day and month, for what is a day. */
+export const day = (time: string | number | null): string =>
+  shown(time, { weekday: "short", day: "numeric", month: "numeric" });
 
 /** Time of day with seconds; a dash for what is not a time. */
 export const clock = (time: string | number | null): string =>

@@ -19,15 +19,65 @@ export interface Step {
   [member: string]: unknown;
 }
 
+/** What became of a parcel in three words that are independent of each other. */
+export interface Disposition {
+  outcome: string;
+  physical: string;
+  decision: string;
+  laps: number;
+}
+
+export const PHYSICAL = [
+  "regular",
+  "gap",
+  "length",
+  "uncertain",
+  "unexpected",
+  "stroke_missed",
+  "stroke_refused",
+  "stopped",
+  "vanished",
+  "unverified",
+] as const;
+
+export const DECISIONS = [
+  "chute",
+  "plan",
+  "no_read",
+  "multi_read",
+  "no_destination",
+  "no_rule",
+  "hold",
+  "late",
+  "chute_unavailable",
+  "conflict",
+  "straight_on",
+  "unavailable",
+  "sequence",
+  "laps",
+  "none",
+] as const;
+
+/** Where a parcel goes, and how that is known. */
+export interface Destination {
+  country: string;
+  postcode: string | null;
+  source: string;
+  confidence: number;
+}
+
 export interface Life {
   id: number;
   outcome: Ended | null;
+  disposition: Disposition;
+  inducted: string | null;
+  destination: Destination | null;
   steps: Step[];
 }
 
 export interface ReadingStep {
   codes: Code[];
-  destination: { country: string; postcode: string | null; source: string; confidence: number } | null;
+  destination: Destination | null;
   no_read: string | null;
 }
 

@@ -3,7 +3,7 @@ import type { SignName } from "../components/Sign.svelte";
 import { t, tMaybe } from "./settings.svelte";
 import { settings } from "./settings.svelte";
 import { plain } from "./text";
-import type { Alarm, Topology } from "./types";
+import type { Alarm, Chute, Topology } from "./types";
 
 export type Tone = "high" | "medium" | "low" | "";
 
@@ -63,6 +63,26 @@ export function causeWord(cause: unknown): string {
   }
   const name = String(cause ?? "");
   return own(settings.words.cause, name) ?? plain(name, 60);
+}
+
+/** Causes that say the same as what happened on the belt, where they have another name. */
+const SAME_CAUSE: Record<string, string> = { stroke_missed: "failed_divert", stroke_refused: "refused", stopped: "stop" };
+
+/** What happened to a parcel on the belt. */
+export function physicalWord(name: string): string {
+  return tMaybe(`trace.physical.${name}`) ?? causeWord(SAME_CAUSE[name] ?? name);
+}
+
+/** What was decided about a parcel. */
+export function decisionWord(name: string): string {
+  return tMaybe(`trace.decision.${name}`) ?? causeWord(name);
+}
+
+/** What a chute is for, as far as the plan or its kind say. */
+export function servesWord(chute: Chute, length: number): string {
+  if (chute.kind === "reject") return t("chute.serves_reject");
+  if (chute.kind === "recirculation") return t("chute.serves_recirculation");
+  return plain(chute.serves, length) || t("chute.serves_nothing");
 }
 
 /** An alarm in the chosen language; one that this page does not know, in the service's English. */

@@ -7,7 +7,7 @@ use utoipa::OpenApi;
 use super::policy::{Need, RULES};
 use super::{
     alarms, api, auth, backup, coding, devices, events, files, jog, neighbors, parcels, people,
-    plans, proposals, reports, routes, safe_mode, simulations, system, transport,
+    plans, proposals, reports, routes, safe_mode, simulations, steps, system, transport,
 };
 
 /// The API's description.
@@ -77,6 +77,7 @@ use super::{
         safe_mode::start,
         simulations::scenarios,
         simulations::simulate,
+        steps::steps,
         system::system,
         transport::arrivals,
         transport::bags,

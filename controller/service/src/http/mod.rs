@@ -28,6 +28,7 @@ mod reports;
 mod routes;
 mod safe_mode;
 mod simulations;
+mod steps;
 mod system;
 mod transport;
 
@@ -295,6 +296,7 @@ fn line_routes() -> Router<Web> {
         .route("/api/v1/parcels", get(parcels::parcels))
         .route("/api/v1/parcels/{id}", get(parcels::parcel))
         .route("/api/v1/outcomes", get(parcels::outcomes))
+        .route("/api/v1/steps", get(steps::steps))
         .route("/api/v1/coding/places", get(coding::places))
         .route("/api/v1/coding/code", get(coding::code))
         .route("/api/v1/coding/figures", get(coding::figures))

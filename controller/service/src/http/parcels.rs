@@ -7,15 +7,18 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sortline_core::{Disposition, Outcome, ParcelId};
+use sortline_core::{Decision, Destination, Disposition, Outcome, ParcelId, Physical, Step};
 
 use super::Web;
 use super::api::{json_text, problem};
-use crate::journal::{JournalError, OutcomeRow, Reader};
+use crate::journal::{JournalError, OutcomeRow, Reader, StepRow};
 use crate::live::step_json;
 
 /// Rows answered at most, and when nothing is asked for.
 const LIMIT: (u32, u32) = (1_000, 100);
+
+/// Parcels whose steps are looked at for a disposition at most.
+const LOOKED_AT_MAX: u32 = 5_000;
 
 /// What to look for.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -24,6 +27,27 @@ pub(super) struct Find {
     /// Part of a code, postcode or cause; or a parcel's number.
     #[serde(default)]
     query: String,
+    /// Only those to which this happened on the belt: `gap`, `stroke_missed`, …; among the last 5,000.
+    #[param(value_type = Option<String>)]
+    physical: Option<Physical>,
+    /// Only those about which this was decided: `chute`, `no_read`, `laps`, …; among the last 5,000.
+    #[param(value_type = Option<String>)]
+    decision: Option<Decision>,
+    /// Rows, 1 to 1,000; 100 when absent.
+    limit: Option<u32>,
+}
+
+impl Find {
+    fn fits(&self, found: Disposition) -> bool {
+        self.physical.is_none_or(|wanted| wanted == found.physical)
+            && self.decision.is_none_or(|wanted| wanted == found.decision)
+    }
+}
+
+/// How many outcomes.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Last {
     /// Rows, 1 to 1,000; 100 when absent.
     limit: Option<u32>,
 }
@@ -40,9 +64,13 @@ struct Ended {
 struct Life {
     id: ParcelId,
     outcome: Option<Ended>,
-    /// Outcome, physical cause and decision in one word each; with the steps only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    disposition: Option<Disposition>,
+    /// Outcome, physical cause and decision in one word each.
+    disposition: Disposition,
+    /// When it came onto the line.
+    inducted: Option<String>,
+    /// Where it goes, as it was known last.
+    destination: Option<Destination>,
+    /// Nothing of them in a list.
     steps: Vec<Map<String, Value>>,
 }
 
@@ -64,11 +92,19 @@ impl From<OutcomeRow> for Ended {
 pub(super) async fn parcels(State(web): State<Web>, Query(find): Query<Find>) -> Response {
     let limit = limit(find.limit);
     ask(&web, move |reader| {
-        let found = reader.find(&find.query, limit)?;
-        found
-            .into_iter()
-            .map(|parcel| life(reader, parcel, false))
-            .collect::<Result<Vec<_>, _>>()
+        let all = find.physical.is_none() && find.decision.is_none();
+        let found = reader.find(&find.query, if all { limit } else { LOOKED_AT_MAX })?;
+        let mut lives = Vec::new();
+        for parcel in found {
+            let life = life(reader, parcel, false)?;
+            if find.fits(life.disposition) {
+                lives.push(life);
+            }
+            if u32::try_from(lives.len()).is_ok_and(|count| count >= limit) {
+                break;
+            }
+        }
+        Ok(lives)
     })
     .await
 }
@@ -92,11 +128,11 @@ pub(super) async fn parcel(State(web): State<Web>, Path(id): Path<String>) -> Re
 
 /// Outcomes, newest first.
 #[utoipa::path(
-    get, path = "/api/v1/outcomes", params(Find),
+    get, path = "/api/v1/outcomes", params(Last),
     responses((status = 200, description = "Outcomes"), (status = 503))
 )]
-pub(super) async fn outcomes(State(web): State<Web>, Query(find): Query<Find>) -> Response {
-    let limit = limit(find.limit);
+pub(super) async fn outcomes(State(web): State<Web>, Query(last): Query<Last>) -> Response {
+    let limit = limit(last.limit);
     ask(&web, move |reader| {
         let rows = reader.outcomes(limit)?;
         Ok(rows.into_iter().map(Ended::from).collect::<Vec<_>>())
@@ -110,16 +146,26 @@ fn limit(asked: Option<u32>) -> u32 {
 
 fn life(reader: &Reader, id: ParcelId, whole: bool) -> Result<Life, JournalError> {
     let outcome = reader.outcome(id)?.map(Ended::from);
-    let steps = if whole { reader.steps(id)? } else { Vec::new() };
+    let steps = reader.steps(id)?;
+    let told = if whole { steps.as_slice() } else { &[] };
     Ok(Life {
         id,
         outcome,
-        disposition: whole.then(|| Disposition::of(steps.iter().map(|row| &row.step))),
-        steps: steps
+        disposition: Disposition::of(steps.iter().map(|row| &row.step)),
+        inducted: steps.first().map(|row| format!("{:.3}", row.wall)),
+        destination: steps.iter().rev().find_map(destination),
+        steps: told
             .iter()
             .map(|row| step_json(row.wall, &row.step))
             .collect(),
     })
+}
+
+fn destination(row: &StepRow) -> Option<Destination> {
+    if let Step::Resolved { destination, .. } = &row.step {
+        return destination.clone();
+    }
+    None
 }
 
 async fn ask<T, F>(web: &Web, question: F) -> Response
@@ -170,7 +216,8 @@ where
     })
 }
 
-fn to_json(value: &impl Serialize) -> Response {
+/// An answer as JSON.
+pub(super) fn to_json(value: &impl Serialize) -> Response {
     match serde_json::to_string(value) {
         Ok(text) => json_text(text),
         Err(error) => {

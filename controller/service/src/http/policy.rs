@@ -70,6 +70,7 @@ pub(super) const RULES: &[(&str, &str, Need)] = &[
     ("GET", "/api/v1/parcels", To(Labels)),
     ("GET", "/api/v1/parcels/{id}", To(Labels)),
     ("GET", "/api/v1/outcomes", To(See)),
+    ("GET", "/api/v1/steps", To(See)),
     ("GET", "/api/v1/alarms", To(See)),
     ("GET", "/api/v1/alarms/history", To(See)),
     ("GET", "/api/v1/alarms/figures", To(See)),

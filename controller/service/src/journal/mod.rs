@@ -15,7 +15,7 @@ mod replay;
 mod schema;
 mod writer;
 
-pub use reader::{Entry, OutcomeRow, Reader, RunRow, StepRow};
+pub use reader::{Entry, OutcomeRow, Reader, RunRow, StepRow, Window};
 pub use replay::{Difference, Replayed, replay};
 pub use writer::{Committed, Journal, Origin, QUIET_MAX, Record, Writer};
 

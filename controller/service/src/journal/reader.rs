@@ -1,5 +1,9 @@
 //! Reading a journal, also while it is written.
 
+mod window;
+
+pub use window::Window;
+
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;

@@ -15,9 +15,9 @@ use sortline_core::{Destination, NoRead, ParcelId};
 const CLAIM: SignedDuration = SignedDuration::from_secs(20);
 /// Of the parcels read, one in so many is a sample.
 const SAMPLE_EVERY: u64 = 50;
-/// Parcels that wait at most; the oldest goes.
+/// Parcels that wait at most; the oldest goes. Their pictures, of some 100 kB, wait with them.
 const ITEMS_MAX: usize = 64;
-/// Samples among them at most, and how long one waits for two coders; its pictures wait with it.
+/// Samples among them at most, and how long one waits for two coders.
 const SAMPLES_MAX: usize = 4;
 const SAMPLE_AGE: SignedDuration = SignedDuration::from_mins(10);
 /// Coders who key one sample, so that it is known how far they agree.
@@ -301,10 +301,11 @@ impl Queue {
         }
     }
 
-    /// Pictures that are kept although they are old: those of samples.
+    /// Pictures that are kept although they are old: those of all that wait. A parcel that goes round
+    /// once more is looked at then, and by that time newer pictures would have pushed its own out.
     pub(super) fn kept(&self) -> impl Iterator<Item = u64> {
-        let samples = self.items.values().filter(|item| item.read.is_some());
-        samples.flat_map(|item| item.images.iter().map(|(id, _)| *id))
+        let shown = self.items.values().flat_map(|item| &item.images);
+        shown.map(|(id, _)| *id)
     }
 
     pub(super) fn wire(&self) -> Vec<Wire> {
@@ -371,6 +372,7 @@ mod tests {
         queue.frame((parcel, false), (1, &Hints::default()), &unread(), at(0));
         queue.frame((parcel, false), (2, &Hints::default()), &unread(), at(0));
         assert_eq!(queue.wire()[0].images.len(), 2);
+        assert_eq!(queue.kept().collect::<Vec<_>>(), [1, 2]);
         assert_eq!(queue.answer(parcel, "a", Wish::Claim, at(1)), Answer::Yours);
         let held = Answer::Held("a".to_owned());
         assert_eq!(queue.answer(parcel, "b", Wish::Claim, at(2)), held);

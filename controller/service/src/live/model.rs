@@ -33,7 +33,7 @@ mod members;
 /// Over this time the rate of parcels is taken.
 const RATE_WINDOW: SignedDuration = SignedDuration::from_mins(5);
 
-/// Pictures kept in memory, and for how long; those of samples as long as they wait.
+/// Pictures kept in memory, and for how long; those of parcels that wait for a coder as long as they do.
 const FRAMES_MAX: usize = 64;
 const FRAMES_AGE: SignedDuration = SignedDuration::from_mins(2);
 
@@ -174,9 +174,9 @@ impl Model {
         let kept: BTreeSet<u64> = self.coding.kept().collect();
         let mut young = 0;
         self.frames.retain(|frame| {
-            let sample = kept.contains(&frame.id);
-            young += usize::from(!sample);
-            sample || (young <= FRAMES_MAX && at.duration_since(frame.at) <= FRAMES_AGE)
+            let waits = kept.contains(&frame.id);
+            young += usize::from(!waits);
+            waits || (young <= FRAMES_MAX && at.duration_since(frame.at) <= FRAMES_AGE)
         });
     }
 
