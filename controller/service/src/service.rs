@@ -9,6 +9,8 @@
 //! At the end everything closes in the order of the arrows: the engine takes no more, the journal
 //! writes what it has, the live task tells it, the uplink says good-bye.
 
+mod host;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,25 +20,26 @@ use anyhow::Context as _;
 use jiff::SignedDuration;
 use sortline_core::topology::{LineConfig, Topology};
 use sortline_core::{Event, Line, LineTime, SortPlan};
-use sortline_fieldbus::mqtt::{Access, Server};
+use sortline_fieldbus::mqtt::Access;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 
 use crate::clock::{self, Clock};
-use crate::config::{self, Broker, ConfigError, Configuration, Files, Site};
-use crate::engine::{Commanded, Engine, Inputs, Outputs, Picture};
+use crate::config::{self, ConfigError, Configuration, Files, Site};
+use crate::engine::{Engine, Inputs, Outputs, Picture};
 use crate::field::{self, Place};
 use crate::http::{self, Ends, Fixed, Front, SiteInfo, Web};
-use crate::journal::{self, Committed, Journal, JournalError, Reader, Record, Replayed, Writer};
+use crate::journal::{self, Committed, Journal, Reader, Record, Replayed, Writer};
 use crate::live::{self, Desk, Feeds, Model, View};
 use crate::office::{AlarmRow, Office, random_code};
 use crate::resolver::Resolver;
 use crate::routing::{self, Routes, Routing};
 use crate::scanners::{self, Triggers};
-use crate::uplink::commands::{Gate, PER_SECOND_MAX};
-use crate::uplink::{self, Counters, Outbox, Topics};
+use crate::uplink::Outbox;
 use crate::vision;
+
+use host::start_uplink;
 
 /// Readings that may wait.
 const READINGS: usize = 64;
@@ -54,10 +57,6 @@ const ORDERS: usize = 64;
 const ALARMS: usize = 256;
 /// How long the history of alarms is kept.
 const ALARM_AGE: SignedDuration = SignedDuration::from_hours(24 * 400);
-/// Messages that may wait to be kept by the uplink.
-const MESSAGES: usize = 4_096;
-/// Ids of commands remembered over a restart at least.
-const COMMAND_IDS: u32 = 4_096;
 /// Time for an orderly end.
 const END: Duration = Duration::from_secs(5);
 
@@ -159,9 +158,15 @@ impl Parts {
 
         let routing = routing::start(routes, (files, origin), &fixed.office, &mut tasks);
         let field = field::start(place, (&site.config.node, &line), begun.cursor, &mut tasks)?;
-        let ids = known_commands(&begun.journal, &site)?;
         let ends = (&commands, &routing);
-        let host = start_uplink((&site, self.access), &line, ids, ends, &stopped, &mut tasks)?;
+        let host = start_uplink(
+            (&site, self.access),
+            &line,
+            &begun.journal,
+            ends,
+            &stopped,
+            &mut tasks,
+        )?;
         let journal = start_journal(begun.journal, &site, journalled, told)?;
         let (shots, readings, triggers) =
             start_vision((&site, &self.country), &stopped, &mut tasks)?;
@@ -352,68 +357,6 @@ async fn serve(mut engine: Engine, inputs: Inputs, first: Vec<Event>) -> anyhow:
         engine.happen(event).await?;
     }
     Ok(engine.run(inputs).await?)
-}
-
-/// The host's side of the service.
-struct Host {
-    outbox: Outbox,
-    counters: watch::Receiver<Counters>,
-    broker: Option<SocketAddr>,
-}
-
-/// Ids of commands of before: all whose deadlines may still last.
-fn known_commands(journal: &Journal, site: &Site) -> Result<Vec<String>, JournalError> {
-    let window = PER_SECOND_MAX.saturating_mul(site.config.mqtt.command_s_max);
-    journal.command_ids(window.max(COMMAND_IDS))
-}
-
-fn start_uplink(
-    (site, access): (&Site, Access),
-    line: &LineConfig,
-    ids: Vec<String>,
-    (commands, routing): (&mpsc::Sender<Commanded>, &Routing),
-    stop: &watch::Receiver<bool>,
-    tasks: &mut Tasks,
-) -> anyhow::Result<Host> {
-    let (counter, counters) = watch::channel(Counters::default());
-    let (host, port, broker) = match &site.broker {
-        Broker::Off => {
-            return Ok(Host {
-                outbox: Outbox::closed(),
-                counters,
-                broker: None,
-            });
-        }
-        Broker::Remote(host, port) => (host.clone(), *port, None),
-        Broker::Embedded(listen) => {
-            let address = uplink::start_broker(*listen, &access)?;
-            (address.ip().to_string(), address.port(), Some(address))
-        }
-    };
-    let mqtt = &site.config.mqtt;
-    let (commands, routing) = (commands.clone(), routing.clone());
-    let topics = Topics::new(&mqtt.root, &site.config.id, &line.id);
-    let settings = uplink::Settings {
-        server: Server { host, port, access },
-        client_id: format!("sortline-{}-{}", site.config.id, line.id),
-        keep_alive: Duration::from_secs(mqtt.keep_alive_s.into()),
-        outbox: usize::try_from(mqtt.outbox_messages).unwrap_or(usize::MAX),
-        topics: topics.clone(),
-        factsheet: uplink::factsheet(site, line),
-        gate: Gate::new(mqtt.command_s_max, ids, clock::wall()),
-        routing,
-    };
-    let (messages, publications) = mpsc::channel(MESSAGES);
-    let run = uplink::run(settings, publications, commands, counter, stop.clone());
-    tasks.spawn(async move {
-        run.await;
-        Ok(())
-    });
-    Ok(Host {
-        outbox: Outbox::new(topics, messages),
-        counters,
-        broker,
-    })
 }
 
 /// The country (ISO 3166-1 alpha-2) of the place where the site is: as its network says; without

@@ -9,6 +9,7 @@ mod tests {
     use std::net::TcpListener;
     use std::path::{Path, PathBuf};
     use std::process::Command;
+    use std::time::Duration;
 
     use jiff::{SignedDuration, Timestamp};
     use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
@@ -18,7 +19,10 @@ mod tests {
     const BENCH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/bench");
     const BASE: &str = "sortline/v1/bench/bench";
 
-    /// Attempts to reach a broker that is starting.
+    /// Time between two looks.
+    const LOOK: Duration = Duration::from_millis(200);
+
+    /// Attempts to reach a broker that is starting, and looks at a journal.
     const ATTEMPTS: u32 = 500;
 
     /// A bench site with a broker, in a directory of its own.
@@ -180,6 +184,80 @@ mod tests {
         assert_eq!(service.end(), 0);
         let offline = connection.told(&format!("{BASE}/connection "));
         assert!(offline.contains("OFFLINE"), "{offline}");
+    }
+
+    /// Runs parcels through the bench line until each has its outcome in the journal.
+    fn sort(site: &Site, parcels: usize) {
+        let (path, any) = (site.0.to_str().unwrap(), "127.0.0.1:0");
+        let amount = parcels.to_string();
+        let file = site.0.join("plant.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(file, text.replace("= 900", "= 3600")).unwrap();
+        let sockets = ["--modbus", any, "--cameras", any, "--parcels", &amount];
+        let mut plant = Process::sortline(&[&["plant", "--config", path][..], &sockets].concat());
+        let (node, camera) = (plant.told("modbus "), plant.told("cameras "));
+        let file = site.0.join("site.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let text = text.replace("http://127.0.0.1:5081/camera/0", &camera);
+        std::fs::write(file, text.replace("127.0.0.1:5021", &node)).unwrap();
+        let mut service = site.serve();
+        service.told("dashboard at ");
+        let data = site.0.join("data");
+        let rows = || {
+            let mut export = Command::new(env!("CARGO_BIN_EXE_sortline"));
+            let output = export.args(["export", "csv"]).arg(&data).output().unwrap();
+            String::from_utf8(output.stdout).unwrap().lines().count()
+        };
+        // A headline stands above the rows.
+        let all = (0..ATTEMPTS).any(|_| {
+            drop(service.lines.recv_timeout(LOOK));
+            rows() > parcels
+        });
+        assert!(all, "{} rows", rows());
+        service.child.kill().unwrap();
+        service.child.wait().unwrap();
+        assert_eq!(plant.end(), 0);
+    }
+
+    #[test]
+    fn outcomes_of_a_time_without_broker_and_of_a_killed_service_are_told_once_it_is_there() {
+        if !third_parties() {
+            return;
+        }
+        let (port, parcels) = (free_port(), 4);
+        let site = Site::new("spool", &format!("broker = \"127.0.0.1:{port}\""));
+        sort(&site, parcels);
+
+        let _broker = mosquitto(&site.0, port);
+        let told = listen(port, "parcel/#");
+        let mut service = site.serve();
+        let mut ended = Vec::new();
+        while ended.len() < parcels {
+            let payload = told.told(&format!("{BASE}/parcel/"));
+            let (parcel, payload) = payload.split_once(' ').unwrap();
+            let step: serde_json::Value = serde_json::from_str(payload).unwrap();
+            assert_eq!(step["step"], "ended", "{payload}");
+            assert_eq!(format!("{}/event", step["parcel"]), parcel);
+            ended.push(parcel.to_owned());
+        }
+        ended.sort();
+        ended.dedup();
+        assert_eq!(ended.len(), parcels, "each of them");
+        // What was acknowledged is on record, and not told again.
+        let acks = listen(port, "ack/+");
+        commands_are_judged(port, &acks, "first");
+        assert_eq!(service.end(), 0);
+        let mut service = site.serve();
+        let connection = listen(port, "connection");
+        while !connection
+            .told(&format!("{BASE}/connection "))
+            .contains("ONLINE")
+        {}
+        commands_are_judged(port, &acks, "second");
+        assert_eq!(service.end(), 0);
+        let again: Vec<String> = told.lines.try_iter().collect();
+        let outcome = |line: &&String| line.contains(r#""step":"ended""#);
+        assert_eq!(again.iter().filter(outcome).count(), 0, "{again:?}");
     }
 
     /// PEM files of an authority, and of a certificate for `localhost` that it has signed, with its

@@ -1,5 +1,6 @@
 //! Reading a journal, also while it is written.
 
+mod outcomes;
 mod window;
 
 pub use window::Window;
@@ -250,29 +251,6 @@ impl Reader {
             }
             other => Err(self.damaged("event", seq, format!("its kind is `{other}`"))),
         }
-    }
-
-    /// The last outcomes, newest first.
-    ///
-    /// # Errors
-    /// Damaged, or SQLite refuses.
-    pub fn outcomes(&self, limit: u32) -> Result<Vec<OutcomeRow>, JournalError> {
-        let select = "SELECT parcel, wall_us, body FROM outcome ORDER BY event DESC LIMIT ?1";
-        let rows = self.rows(select, params![limit])?;
-        rows.into_iter().map(|row| self.outcome_row(row)).collect()
-    }
-
-    /// The outcome of one parcel, if it has one.
-    ///
-    /// # Errors
-    /// Damaged, or SQLite refuses.
-    pub fn outcome(&self, parcel: ParcelId) -> Result<Option<OutcomeRow>, JournalError> {
-        let select = "SELECT parcel, wall_us, body FROM outcome WHERE parcel = ?1";
-        let rows = self.rows(select, params![parcel.0.cast_signed()])?;
-        rows.into_iter()
-            .next()
-            .map(|row| self.outcome_row(row))
-            .transpose()
     }
 
     /// All steps of one parcel in order; empty when there is no such parcel.

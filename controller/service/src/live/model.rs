@@ -337,7 +337,7 @@ impl Model {
         match action {
             Action::Parcel { parcel, step } => {
                 self.step(*parcel, step, at);
-                outbox.parcel(*parcel, step, at);
+                outbox.parcel(*parcel, step, (at, seq));
             }
             Action::Chute { chute, state } => {
                 if let Some(life) = self.chutes.get_mut(chute) {

@@ -11,10 +11,10 @@ use rumqttc::v5::{AsyncClient, Event, EventLoop, MqttOptions};
 use serde_json::json;
 use sortline_fieldbus::mqtt::Server;
 use tokio::sync::{mpsc, watch};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::commands::{Gate, Refused, Verdict, Wanted};
-use super::{Counters, Publication, Topics};
+use super::{Counters, Publication, Spool, Topics, Worth};
 use crate::clock;
 use crate::engine::Commanded;
 use crate::journal::Origin;
@@ -30,6 +30,10 @@ const PACKETS: usize = 64;
 
 /// Pause between two attempts to connect, first and longest.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// After a new session at the broker, the time for what was handed to the client library before,
+/// and that it publishes all the same.
+const SETTLING: Duration = Duration::from_millis(300);
 
 /// Time for the last messages at the end.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -53,6 +57,8 @@ pub struct Settings {
     pub gate: Gate,
     /// Who hears of conditions of the transport network.
     pub routing: Routing,
+    /// Where outcomes are read again.
+    pub spool: Spool,
 }
 
 /// What comes from the connection.
@@ -69,6 +75,9 @@ struct Uplink {
     routing: Routing,
     commands: mpsc::Sender<Commanded>,
     waiting: VecDeque<Publication>,
+    spool: Spool,
+    /// Until then nothing is handed over, and acknowledgements are of what was handed before.
+    settled: Instant,
     limit: usize,
     counters: Counters,
 }
@@ -93,6 +102,8 @@ pub async fn run(
         routing: settings.routing,
         commands,
         waiting: VecDeque::new(),
+        spool: settings.spool,
+        settled: Instant::now(),
         limit: settings.outbox,
         counters: Counters::default(),
     };
@@ -104,8 +115,10 @@ pub async fn run(
             () = stopped(&mut stop) => break,
             Some(incoming) = incoming.recv() => uplink.incoming(incoming),
             Some(publication) = publications.recv() => uplink.keep(publication),
-            _ = retry.tick() => {}
+            Some(batch) = uplink.spool.batch() => uplink.waiting.extend(batch),
+            _ = retry.tick() => uplink.spool.tick(),
         }
+        uplink.fetch();
         uplink.hand_over();
         counters.send_replace(uplink.counters);
     }
@@ -121,6 +134,7 @@ pub async fn run(
     }
     uplink.farewell().await;
     connection.abort();
+    uplink.spool.close();
 }
 
 fn options(settings: &Settings) -> MqttOptions {
@@ -173,8 +187,8 @@ async fn connect(
     }
 }
 
-fn later(pause: Duration) -> tokio::time::Instant {
-    tokio::time::Instant::now() + pause
+fn later(pause: Duration) -> Instant {
+    Instant::now() + pause
 }
 
 impl Uplink {
@@ -192,7 +206,11 @@ impl Uplink {
             self.command(&publish);
         } else if let Packet::PubAck(ack) = packet {
             let fine = [PubAckReason::Success, PubAckReason::NoMatchingSubscribers];
-            if !fine.contains(&ack.reason) {
+            let fine = fine.contains(&ack.reason);
+            if Instant::now() >= self.settled {
+                self.spool.ledger.acknowledged(fine);
+            }
+            if !fine {
                 self.counters.refused += 1;
                 tracing::warn!(reason = ?ack.reason, "the broker refused a message");
             }
@@ -206,6 +224,8 @@ impl Uplink {
         self.counters.connected = true;
         self.counters.connections += 1;
         if !session_present {
+            self.settled = Instant::now() + SETTLING;
+            self.spool.ledger.session_is_new();
             let mut filter = Filter::new(self.topics.commands(), QoS::AtLeastOnce);
             filter.preserve_retain = true;
             if let Err(error) = self.client.try_subscribe_many([filter]) {
@@ -216,7 +236,7 @@ impl Uplink {
             topic,
             payload,
             retain: true,
-            outcome: true,
+            worth: Worth::Birth,
         };
         let online = retained(self.topics.connection(), connection_state("ONLINE"));
         let factsheet = retained(self.topics.factsheet(), self.factsheet.clone());
@@ -254,7 +274,7 @@ impl Uplink {
             topic,
             payload,
             retain: false,
-            outcome: false,
+            worth: Worth::Telemetry,
         });
     }
 
@@ -286,19 +306,44 @@ impl Uplink {
         }
     }
 
-    /// Keeps a message until it can be handed over; when there are too many, the oldest that
-    /// tells no outcome goes, and an outcome only when there is nothing else.
+    /// Keeps a message until it can be handed over; when there are too many, the oldest telemetry
+    /// goes. Where there is none outcomes wait in the journal.
     fn keep(&mut self, publication: Publication) {
+        if let Worth::Outcome(row) = publication.worth
+            && !self.spool.ledger.hears(row)
+        {
+            return;
+        }
         if self.waiting.len() >= self.limit {
-            let telemetry = self.waiting.iter().position(|waiting| !waiting.outcome);
-            self.waiting.remove(telemetry.unwrap_or(0));
-            self.counters.dropped += 1;
+            let telemetry = |waiting: &Publication| waiting.worth == Worth::Telemetry;
+            if let Some(oldest) = self.waiting.iter().position(telemetry) {
+                self.waiting.remove(oldest);
+                self.counters.dropped += 1;
+            } else {
+                self.spool.ledger.falls_behind();
+                self.forget_outcomes();
+            }
         }
         self.waiting.push_back(publication);
     }
 
+    fn forget_outcomes(&mut self) {
+        let outcome = |waiting: &Publication| matches!(waiting.worth, Worth::Outcome(_));
+        self.waiting.retain(|waiting| !outcome(waiting));
+    }
+
+    /// Has outcomes read from the journal, when that is where they are.
+    fn fetch(&mut self) {
+        if self.counters.connected && Instant::now() >= self.settled && self.spool.wants() {
+            // Those that wait are among them.
+            self.forget_outcomes();
+            self.spool.fetch(&self.topics);
+        }
+    }
+
     fn hand_over(&mut self) {
         while self.counters.connected
+            && Instant::now() >= self.settled
             && let Some(next) = self.waiting.front()
         {
             let properties = PublishProperties {
@@ -317,6 +362,11 @@ impl Uplink {
             if handed.is_err() {
                 break;
             }
+            let outcome = match next.worth {
+                Worth::Outcome(row) => Some(row),
+                Worth::Telemetry | Worth::Birth => None,
+            };
+            self.spool.ledger.hands(outcome);
             self.waiting.pop_front();
             self.counters.published += 1;
         }

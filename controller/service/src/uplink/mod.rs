@@ -3,19 +3,23 @@
 //! The live task puts messages into the [`Outbox`] and never waits. The uplink task keeps them
 //! while the broker cannot be reached, drops the oldest that is no outcome when there are too
 //! many, subscribes again at every connection without a session, and checks every command by the
-//! rules of [`commands`] before the line hears of it.
+//! rules of [`commands`] before the line hears of it. Outcomes are told at least once, over
+//! restarts of either side: what the broker did not acknowledge is read from the journal again.
 
 mod broker;
 mod client;
 pub mod commands;
 mod factsheet;
+mod ledger;
 mod outbox;
+mod spool;
 mod topics;
 
 pub use broker::start as start_broker;
 pub use client::{Settings, run};
 pub(crate) use factsheet::factsheet;
-pub use outbox::{Outbox, Publication};
+pub use outbox::{Outbox, Publication, Worth};
+pub use spool::Spool;
 pub use topics::Topics;
 
 /// What the uplink did, for metrics.

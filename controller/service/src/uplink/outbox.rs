@@ -17,8 +17,19 @@ pub struct Publication {
     pub payload: String,
     /// The broker keeps it for those who come later.
     pub retain: bool,
-    /// It tells an outcome: never dropped before others.
-    pub outcome: bool,
+    /// What it is worth when there is no room for all.
+    pub worth: Worth,
+}
+
+/// What a message is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Worth {
+    /// It may be dropped when too many wait.
+    Telemetry,
+    /// It goes first: who we are.
+    Birth,
+    /// An outcome, in this row of the journal: told at least once.
+    Outcome(i64),
 }
 
 /// The live task's end of the uplink.
@@ -52,22 +63,11 @@ impl Outbox {
         self.put(Topics::state, snapshot.to_owned(), true);
     }
 
-    /// A step of a parcel.
-    pub fn parcel(&mut self, parcel: ParcelId, step: &Step, at: Timestamp) {
-        let Some((topics, to)) = &self.to else { return };
-        let mut event = step_json(at, step);
-        event.insert("parcel".to_owned(), parcel.0.into());
-        let payload = serde_json::Value::from(event).to_string();
-        let outcome = matches!(step, Step::Ended { .. });
-        send(
-            to,
-            Publication {
-                topic: topics.parcel(parcel),
-                payload,
-                retain: false,
-                outcome,
-            },
-        );
+    /// A step of a parcel, in this row of the journal.
+    pub fn parcel(&mut self, parcel: ParcelId, step: &Step, (at, row): (Timestamp, i64)) {
+        if let Some((topics, to)) = &self.to {
+            send(to, parcel_step(topics, parcel, step, (at, row)));
+        }
     }
 
     /// A chute's state.
@@ -100,15 +100,37 @@ impl Outbox {
                 topic: topic(topics),
                 payload,
                 retain,
-                outcome: false,
+                worth: Worth::Telemetry,
             },
         );
     }
 }
 
+/// The message that tells a step of a parcel.
+pub(super) fn parcel_step(
+    topics: &Topics,
+    parcel: ParcelId,
+    step: &Step,
+    (at, row): (Timestamp, i64),
+) -> Publication {
+    let mut event = step_json(at, step);
+    event.insert("parcel".to_owned(), parcel.0.into());
+    let ends = matches!(step, Step::Ended { .. });
+    Publication {
+        topic: topics.parcel(parcel),
+        payload: serde_json::Value::from(event).to_string(),
+        retain: false,
+        worth: if ends {
+            Worth::Outcome(row)
+        } else {
+            Worth::Telemetry
+        },
+    }
+}
+
 fn send(to: &mpsc::Sender<Publication>, publication: Publication) {
     if to.try_send(publication).is_err() {
-        // The uplink takes messages out faster than a line can make them; the journal has it all.
+        // The uplink takes messages out faster than a line can make them.
         tracing::warn!("the uplink is too slow, a message was dropped");
     }
 }
