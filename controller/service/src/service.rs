@@ -159,14 +159,8 @@ impl Parts {
         let routing = routing::start(routes, (files, origin), &fixed.office, &mut tasks);
         let field = field::start(place, (&site.config.node, &line), begun.cursor, &mut tasks)?;
         let ends = (&commands, &routing);
-        let host = start_uplink(
-            (&site, self.access),
-            &line,
-            &begun.journal,
-            ends,
-            &stopped,
-            &mut tasks,
-        )?;
+        let of = (&site, &line, &begun.journal);
+        let host = start_uplink(of, self.access, ends, &stopped, &mut tasks)?;
         let journal = start_journal(begun.journal, &site, journalled, told)?;
         let (shots, readings, triggers) =
             start_vision((&site, &self.country), &stopped, &mut tasks)?;

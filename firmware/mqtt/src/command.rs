@@ -171,19 +171,9 @@ impl Wanted {
     /// As a payload.
     #[must_use]
     pub fn encode(&self, header: Header) -> Vec<u8> {
-        let Header {
-            id,
-            owner,
-            epoch,
-            deadline_ms,
-        } = header;
-        let mut wire = Wire {
-            id,
-            owner,
-            epoch,
-            deadline_ms,
-            ..Wire::default()
-        };
+        let mut wire = Wire::default();
+        (wire.id, wire.owner) = (header.id, header.owner);
+        (wire.epoch, wire.deadline_ms) = (header.epoch, header.deadline_ms);
         match *self {
             Self::Command { command, until } => command_into(&mut wire, &command, until),
             Self::Control {

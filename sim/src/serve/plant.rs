@@ -5,12 +5,14 @@
 //! person at the machine starts it. The physics is the same as in virtual time; only the clock
 //! is the node's.
 
+mod photograph;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use sortline_core::topology::{ChuteKind, LineConfig};
-use sortline_core::{CameraId, ChuteId, Ticks, TriggerId};
+use sortline_core::{CameraId, ChuteId};
 use sortline_logic::TriggerPulse;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -22,8 +24,8 @@ use super::cameras::{CameraError, CameraFault, Cameras, Options as CameraOptions
 use super::identity::Identities;
 pub use super::truth::{End, Truth};
 use super::ways::{Ways, plant_on};
-use crate::plant::{Breach, Driven, Fate, Fault, Parcel, Plant, PlantConfig, Rng};
-use crate::render::{ParcelLook, PlacedParcel, Scene, Shipment, Tier, View};
+use crate::plant::{Breach, Driven, Fate, Parcel, Plant, PlantConfig};
+use crate::render::{Scene, Shipment, Tier, View};
 
 /// Time from the first arming of the node until the belt is started, microseconds: cameras and
 /// readers have connected by then.
@@ -342,50 +344,6 @@ impl PlantField {
         }
     }
 
-    /// A camera was pulsed: what it sees goes to the camera server.
-    fn photograph(&mut self, pulse: TriggerPulse, in_view: &[(Parcel, i64)]) {
-        if self.plant.dice().fires(Fault::FrameLost) {
-            return;
-        }
-        let unreadable = self.plant.dice().fires(Fault::NoRead);
-        let placed = in_view.iter().filter_map(|(parcel, offset)| {
-            let mut placed = self.place(parcel, *offset)?;
-            if unreadable {
-                placed.look.labels.clear();
-            }
-            Some(placed)
-        });
-        let scene = Scene {
-            camera: CameraId(pulse.camera),
-            trigger: TriggerId(pulse.number),
-            ticks: Ticks(pulse.at),
-            parcels: placed.collect(),
-        };
-        if self.scenes.try_send(scene).is_err() {
-            self.counts.frames_dropped += 1;
-        }
-    }
-
-    fn place(&self, parcel: &Parcel, offset_um: i64) -> Option<PlacedParcel> {
-        let identity = self.identities.of(parcel.serial)?;
-        let (length, width) = (millimetres(parcel.length_um), f32::from(width_of(parcel)));
-        let seed = self.seed ^ u64::from(parcel.serial) << 20;
-        let mut look = ParcelLook::new(&identity.shipment, length, width, seed);
-        if !identity.readable {
-            look.labels.clear();
-        }
-        // The same parcel lies the same way under every camera, and anew on each lap.
-        let mut rng = Rng::new(seed ^ u64::from(parcel.lap), LIE);
-        Some(PlacedParcel {
-            look,
-            length_mm: length,
-            width_mm: width,
-            offset_mm: millimetres(offset_um),
-            lateral_mm: millimetres(rng.normal(12_000)),
-            rotation_deg: millimetres(rng.normal(3_000)),
-        })
-    }
-
     fn count_ends(&mut self) {
         for ended in self.plant.take_ended() {
             let identity = self.identities.of(ended.parcel.serial);
@@ -499,14 +457,4 @@ fn is_wrong(right: &[BTreeSet<ChuteId>], row: Option<usize>, chute: Option<Chute
         return false;
     };
     chute.is_some_and(|chute| !right.contains(&chute))
-}
-
-/// Micrometres in millimetres to a tenth, up to three metres either way.
-fn millimetres(um: i64) -> f32 {
-    let tenths = (um / 100).clamp(i64::from(i16::MIN), i64::from(i16::MAX));
-    f32::from(i16::try_from(tenths).unwrap_or(0)) / 10.0
-}
-
-fn width_of(parcel: &Parcel) -> u16 {
-    u16::try_from(parcel.width_mm).unwrap_or(u16::MAX)
 }

@@ -18,8 +18,7 @@ use super::bags::Bags;
 use super::chutes::{ChuteLife, Note};
 use super::coding::{Limits, Queue};
 use super::counts::{Counts, cause_name, to_f64};
-use super::orders::Order;
-use super::reports::{Capacity, Reports, State};
+use super::reports::{Reports, State};
 use super::view::{Frame, View};
 use super::wire;
 use crate::engine::Picture;
@@ -29,6 +28,7 @@ use crate::office::AlarmRow;
 use crate::uplink::Outbox;
 
 mod members;
+mod orders;
 
 /// Over this time the rate of parcels is taken.
 const RATE_WINDOW: SignedDuration = SignedDuration::from_mins(5);
@@ -178,33 +178,6 @@ impl Model {
             young += usize::from(!waits);
             waits || (young <= FRAMES_MAX && at.duration_since(frame.at) <= FRAMES_AGE)
         });
-    }
-
-    /// Does what was asked, and answers. Whoever asked may be gone by then.
-    pub(super) fn order(&mut self, order: Order, at: Timestamp) {
-        match order {
-            Order::Act {
-                row,
-                act,
-                really,
-                reply,
-            } => drop(reply.send(self.alarms.act(&row, act, really))),
-            Order::Code {
-                parcel,
-                person,
-                wish,
-                reply,
-            } => drop(reply.send(self.coding.answer(parcel, &person, wish, at))),
-            Order::Explain { chute, note, reply } => {
-                self.explain_chutes([(chute, note)]);
-                reply.send(()).unwrap_or_default();
-            }
-            Order::Bags { reply } => drop(reply.send(self.bags.closed())),
-            Order::Report { time, part, reply } => {
-                let capacity = Capacity::new(&self.line, self.target_per_hour);
-                drop(reply.send(self.reports.report(time, part, capacity)));
-            }
-        }
     }
 
     /// The same model, whose bags have SSCCs that begin with `prefix`; empty: none.

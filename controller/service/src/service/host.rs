@@ -36,9 +36,8 @@ fn known_commands(journal: &Journal, site: &Site) -> Result<Vec<String>, Journal
 }
 
 pub(super) fn start_uplink(
-    (site, access): (&Site, Access),
-    line: &LineConfig,
-    journal: &Journal,
+    (site, line, journal): (&Site, &LineConfig, &Journal),
+    access: Access,
     (commands, routing): (&mpsc::Sender<Commanded>, &Routing),
     stop: &watch::Receiver<bool>,
     tasks: &mut Tasks,
