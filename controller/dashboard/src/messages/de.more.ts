@@ -262,7 +262,6 @@ export const more: MoreMessages = {
   "safe.look": "Noch einmal prüfen",
   "safe.starting": "Die Linie wird gestartet …",
   "jog.title": "Von Hand bewegen",
-  "jog.hold": "Halten",
   "jog.hold_of": "Halten, um {name} zu bewegen",
   "jog.on": "Ausgefahren",
   "jog.help": "Taste halten, um die Weiche zu bewegen: Sie ist ausgefahren, solange Sie halten, nie länger als bei einem Hub erlaubt. Nur bei stehendem Band. Achten Sie darauf, dass niemand in die Anlage greift.",

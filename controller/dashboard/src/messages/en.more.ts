@@ -260,7 +260,6 @@ export const more = {
   "safe.look": "Look again",
   "safe.starting": "The line is being started …",
   "jog.title": "Move by hand",
-  "jog.hold": "Hold",
   "jog.hold_of": "Hold to move {name}",
   "jog.on": "Out",
   "jog.help": "Hold a button to move its diverter: it is out while you hold, and never longer than a stroke may be. Only while the belt stands. Make sure that nobody reaches into the line.",

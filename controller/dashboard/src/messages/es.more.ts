@@ -262,7 +262,6 @@ export const more: MoreMessages = {
   "safe.look": "Comprobar de nuevo",
   "safe.starting": "La línea está arrancando …",
   "jog.title": "Mover a mano",
-  "jog.hold": "Mantener",
   "jog.hold_of": "Mantener para mover {name}",
   "jog.on": "Fuera",
   "jog.help": "Mantenga pulsado un botón para mover su desviador: está fuera mientras lo mantenga, nunca más de lo permitido para una carrera. Solo con la cinta parada. Asegúrese de que nadie meta la mano en la línea.",

@@ -262,7 +262,6 @@ export const more: MoreMessages = {
   "safe.look": "もう一度確認",
   "safe.starting": "ラインを開始しています…",
   "jog.title": "手動操作",
-  "jog.hold": "押し続ける",
   "jog.hold_of": "押し続けて {name} を動かす",
   "jog.on": "出ています",
   "jog.help": "ボタンを押している間だけ仕分け機が動きます。1回の動作の許容時間を超えることはありません。ベルト停止中のみ使えます。ラインに手を入れている人がいないことを確認してください。",

@@ -262,7 +262,6 @@ export const more: MoreMessages = {
   "safe.look": "再次检查",
   "safe.starting": "正在启动线路…",
   "jog.title": "手动操作",
-  "jog.hold": "按住",
   "jog.hold_of": "按住以移动 {name}",
   "jog.on": "已伸出",
   "jog.help": "按住按钮移动分拣器：按住期间伸出，且不超过一次动作允许的时间。仅在皮带停止时可用。请确认没有人把手伸入线内。",
