@@ -11,4 +11,4 @@ mod survey;
 mod wear;
 
 pub use survey::{Calibration, Survey, Surveyed};
-pub use wear::{Finding, Part, Wear};
+pub use wear::{CLASS_MS, CLASSES, DiverterTimes, Finding, Part, Wear};

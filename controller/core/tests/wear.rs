@@ -88,6 +88,32 @@ mod tests {
     }
 
     #[test]
+    fn a_diverter_tells_how_long_its_parcels_take() {
+        let mut wear = Wear::new(topology());
+        pass(&mut wear, &truth(), 0..150);
+        let [times] = &wear.diverters()[..] else {
+            panic!("{:?}", wear.diverters());
+        };
+        assert_eq!((times.diverter, times.parcels), (DiverterId(0), 150));
+        assert!((440..480).contains(&times.mean_ms), "{times:?}");
+        assert_eq!(times.change_ms, None);
+        let near: u32 = times.classes[8..11].iter().sum();
+        assert_eq!(near, 150, "400 to 550 ms: {times:?}");
+        let slower = Truth {
+            transit_ms: 5_000,
+            ..truth()
+        };
+        pass(&mut wear, &slower, 150..400);
+        let times = wear.diverters().remove(0);
+        assert_eq!(times.classes.iter().sum::<u32>(), 400);
+        assert_eq!(times.classes[23], 250, "what took longer is in the last");
+        assert!(
+            times.change_ms.is_some_and(|change| change > 1_000),
+            "{times:?}"
+        );
+    }
+
+    #[test]
     fn a_line_that_stays_as_it_is_has_no_findings() {
         assert_eq!(found(&truth()), []);
     }

@@ -333,6 +333,7 @@ export const flows = {
     hold((await page.locator("main").innerText()).includes("Value is old"), "an old value is told apart");
     const [telegrams] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: /^Record/ }).first().click()]);
     hold((await telegrams.failure()) === null, "telegrams are received");
+    await until(async () => (await page.locator("main").innerText()).includes("D2L: parcels reach their chute +62 ms later"), "a part that wears");
     const jog = page.getByRole("button", { name: /^Hold to move/ }).first();
     await jog.focus();
     await page.keyboard.down("Space");

@@ -78,7 +78,7 @@ export class Office {
     if (/\/coding\/figures/.test(path)) return "see";
     if (/\/coding/.test(path)) return "code";
     if (/\/(parcels|frames)/.test(path)) return "labels";
-    if (/\/(simulations|points|devices|telegrams)/.test(path)) return "maintain";
+    if (/\/(simulations|points|devices|telegrams|wear)/.test(path)) return "maintain";
     if (method === "GET") return "see";
     if (/\/plans/.test(path)) return "plan";
     return "operate";
@@ -346,6 +346,15 @@ export class Office {
     return ok("O> 12:00:00.000000 000000 01 03\n");
   }
 
+  on_wear() {
+    const bell = (middle) => Array.from({ length: 24 }, (_, n) => Math.max(0, 60 - 25 * Math.abs(n - middle)));
+    return ok({
+      findings: [{ part: "diverter", diverter: 2, change: 62 }, { part: "eye", eye: 3, change: -11 }],
+      class_ms: 50,
+      diverters: [0, 1, 2].map((diverter) => ({ diverter, parcels: 640, mean_ms: 430 + 31 * diverter, change_ms: diverter === 1 ? null : 31 * diverter, classes: bell(8 + diverter) })),
+    });
+  }
+
   on_points() {
     const { topology, parcels } = this.plant;
     const eyes = topology.eye.map((eye) => ({ id: eye.id, blocked: parcels.some((p) => p.position > eye.position_mm && p.position - p.length < eye.position_mm), jammed: false }));
@@ -358,6 +367,7 @@ export class Office {
       return ok("a backup");
     }
     if (name) return this.file(method, name, act, seq, body);
+    if (part === "files") return ok(["site.toml", "line.toml", "plan.toml"]);
     return ok({ version: "0.1.0", up_s: 5_400, site: { id: "demo", name: this.text("Demonstration hub", 0), time_zone: "Europe/Berlin" }, open: this.open, journal_bytes: 12_400_000, streams: 3, node: { address: "127.0.0.1:5020", up: this.plant.node === "up" }, stroke_us: { p50: 61_000, p99: 143_000 }, mqtt: { broker: "embedded", connected: true, waiting: 0, published: 40_120, dropped: 0, commands_accepted: 3, commands_refused: 1 }, files: ["site.toml", "line.toml", "plan.toml"] });
   }
 }

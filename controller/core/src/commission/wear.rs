@@ -24,6 +24,10 @@ const PLACE_MM: i64 = 8;
 const SCALE_PPM: i64 = 2_000;
 /// Change of the time into a chute that is told, in ms.
 const TRANSIT_MS: i64 = 40;
+/// Classes of a diverter's times, each of [`CLASS_MS`] but the last, which holds what took longer.
+pub const CLASSES: usize = 24;
+/// Width of a class in milliseconds: half the change that is told, and some polls wide.
+pub const CLASS_MS: u16 = 50;
 /// Parcels under way that are remembered.
 const OPEN_MAX: usize = 1_024;
 
@@ -91,6 +95,39 @@ impl Drift {
     }
 }
 
+/// How long a diverter's parcels take from the stroke to their chute's photo-eye.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DiverterTimes {
+    /// Which.
+    pub diverter: DiverterId,
+    /// Parcels it put into its chute.
+    pub parcels: u32,
+    /// Mean of the last ones, in milliseconds.
+    pub mean_ms: i64,
+    /// Change of the mean since the watch began, in milliseconds; absent before 200 parcels.
+    pub change_ms: Option<i64>,
+    /// Parcels by class of [`CLASS_MS`].
+    pub classes: [u32; CLASSES],
+}
+
+/// Times of one diverter.
+#[derive(Clone, Copy, Debug, Default)]
+struct Transit {
+    drift: Drift,
+    classes: [u32; CLASSES],
+}
+
+impl Transit {
+    fn add(&mut self, ms: i64) {
+        self.drift.add(ms);
+        let class = usize::try_from(ms / i64::from(CLASS_MS)).unwrap_or(0);
+        let class = class.min(CLASSES.saturating_sub(1));
+        if let Some(parcels) = self.classes.get_mut(class) {
+            *parcels = parcels.saturating_add(1);
+        }
+    }
+}
+
 /// The watch over one line.
 #[derive(Debug)]
 pub struct Wear {
@@ -102,7 +139,7 @@ pub struct Wear {
     /// Last photo-eye that saw a parcel, and when.
     last: BTreeMap<ParcelId, (usize, Ticks)>,
     fired: BTreeMap<ParcelId, (DiverterId, LineTime)>,
-    transits: BTreeMap<DiverterId, Drift>,
+    transits: BTreeMap<DiverterId, Transit>,
 }
 
 impl Wear {
@@ -198,8 +235,8 @@ impl Wear {
     /// The parts that have changed, the belt's order first.
     pub fn findings(&self) -> Vec<Finding> {
         let mut found = self.along_the_belt();
-        for (diverter, drift) in &self.transits {
-            let change = drift.change().unwrap_or(0) / SCALE;
+        for (diverter, transit) in &self.transits {
+            let change = transit.drift.change().unwrap_or(0) / SCALE;
             if change.abs() >= TRANSIT_MS {
                 let part = Part::Diverter {
                     diverter: *diverter,
@@ -208,6 +245,18 @@ impl Wear {
             }
         }
         found
+    }
+
+    /// Times of every diverter that put a parcel into its chute.
+    pub fn diverters(&self) -> Vec<DiverterTimes> {
+        let times = |(diverter, transit): (&DiverterId, &Transit)| DiverterTimes {
+            diverter: *diverter,
+            parcels: transit.drift.count,
+            mean_ms: transit.drift.mean / SCALE,
+            change_ms: transit.drift.change().map(|change| change / SCALE),
+            classes: transit.classes,
+        };
+        self.transits.iter().map(times).collect()
     }
 
     /// Changes of zones, in mm; `None` while one is not known.

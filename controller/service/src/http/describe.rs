@@ -42,6 +42,7 @@ use super::{
         devices::devices,
         devices::points,
         devices::telegrams,
+        devices::wear,
         events::events,
         files::change,
         files::check,

@@ -8,6 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use sortline_core::commission::CLASS_MS;
 use sortline_fieldbus::Statistics;
 use sortline_fieldbus::device::driver::{DeviceSettings, DeviceView};
 use sortline_fieldbus::tap::{Direction, Telegram};
@@ -17,6 +18,7 @@ use tokio::time::{Instant, timeout_at};
 use super::Web;
 use super::api::problem;
 use crate::clock;
+use crate::live::Order;
 
 /// Longest capture.
 const SECONDS_MAX: u16 = 30;
@@ -133,6 +135,22 @@ fn device(id: &str, settings: &DeviceSettings, view: Option<&DeviceView>) -> Val
             .map(|(n, output)| point(&output.point, value(view.map(|v| &v.outputs), n)))
             .collect::<Vec<_>>(),
     })
+}
+
+/// What changes on the line's parts since the journal began: an encoder's wheel, a photo-eye's
+/// mounting, a belt, a diverter; and how long each diverter's parcels take into their chute.
+#[utoipa::path(
+    get, path = "/api/v1/wear",
+    responses((status = 200, description = "Parts that change, and times of diverters"), (status = 503))
+)]
+pub(super) async fn wear(State(web): State<Web>) -> Response {
+    let asked = web.ends.desk.ask(|reply| Order::Wear { reply });
+    let Some((findings, diverters)) = asked.await else {
+        let text = "wear cannot be told at the moment; try again";
+        return problem(StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+    };
+    Json(json!({ "findings": findings, "class_ms": CLASS_MS, "diverters": diverters }))
+        .into_response()
 }
 
 /// What to capture.

@@ -350,6 +350,7 @@ fn people_routes() -> Router<Web> {
         .route("/api/v1/points", get(devices::points))
         .route("/api/v1/devices", get(devices::devices))
         .route("/api/v1/telegrams", get(devices::telegrams))
+        .route("/api/v1/wear", get(devices::wear))
         .route("/api/v1/system", get(system::system))
         .route("/api/v1/system/backup", get(backup::backup))
         .layer(DefaultBodyLimit::max(BODY_MAX))

@@ -37,6 +37,7 @@ pub(super) const RULES: &[(&str, &str, Need)] = &[
     ("GET", "/api/v1/points", To(Maintain)),
     ("GET", "/api/v1/devices", To(Maintain)),
     ("GET", "/api/v1/telegrams", To(Maintain)),
+    ("GET", "/api/v1/wear", To(Maintain)),
     ("GET", "/api/v1/system", To(See)),
     ("GET", "/api/v1/safe-mode", To(Administer)),
     ("POST", "/api/v1/safe-mode", To(Administer)),

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::value::{RawValue, to_raw_value};
-use sortline_core::topology::LineConfig;
+use sortline_core::commission::Wear;
+use sortline_core::topology::{LineConfig, Topology};
 use sortline_core::{
     Action, AlarmChange, CameraId, ChuteId, Destination, DiverterId, Event, JogState,
     OperatorCommand, Outcome, ParcelId, Reading, SortPlan, Step, TriggerId,
@@ -77,6 +78,8 @@ pub struct Model {
     pub(super) bags: Bags,
     node_up: bool,
     stopped: bool,
+    /// The watch over the line's parts.
+    wear: Option<Wear>,
     /// What became of the last jog.
     jog: Option<(DiverterId, JogState)>,
     moved: Option<(u32, Timestamp)>,
@@ -112,7 +115,6 @@ impl Model {
             coding: Queue::default(),
             reports: Reports::default(),
             bags: Bags::default(),
-            line,
             target_per_hour,
             plan,
             counts: Counts::default(),
@@ -123,6 +125,8 @@ impl Model {
             cameras,
             node_up: false,
             stopped: false,
+            wear: watch_over(&line),
+            line,
             jog: None,
             moved: None,
             shots: VecDeque::new(),
@@ -261,6 +265,9 @@ impl Model {
         self.bags.record(record, seq);
         for action in &record.actions {
             self.action(action, (record.wall, seq), outbox);
+            if let Some(wear) = &mut self.wear {
+                wear.handle_action(record.at, action);
+            }
         }
     }
 
@@ -268,8 +275,10 @@ impl Model {
         match event {
             Event::Belt { at } => self.belt(at.0, wall),
             Event::NodeUp { .. } => self.node_up = true,
-            Event::NodeDown { .. } | Event::Restarted | Event::Rebuilt { .. } => {
+            Event::NodeDown { .. } | Event::Restarted => self.node_up = false,
+            Event::Rebuilt { .. } => {
                 self.node_up = false;
+                self.wear = watch_over(&self.line);
             }
             Event::Stop { active: true } => self.stopped = true,
             Event::Operator {
@@ -475,6 +484,11 @@ pub(crate) fn frame(view: &View, id: u64) -> Option<Arc<[u8]>> {
         .iter()
         .find(|frame| frame.id == id)
         .map(|frame| Arc::clone(&frame.jpeg))
+}
+
+/// A watch over the parts of a line, which was checked before.
+fn watch_over(line: &LineConfig) -> Option<Wear> {
+    Topology::new(line.clone()).ok().map(Wear::new)
 }
 
 #[cfg(test)]

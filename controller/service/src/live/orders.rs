@@ -1,6 +1,7 @@
 //! What others ask of the live task.
 
 use jiff::Timestamp;
+use sortline_core::commission::{DiverterTimes, Finding};
 use sortline_core::{ChuteId, ParcelId};
 use tokio::sync::{mpsc, oneshot};
 
@@ -49,6 +50,11 @@ pub enum Order {
     Bags {
         /// Answer.
         reply: oneshot::Sender<Vec<Bag>>,
+    },
+    /// What changes on the line's parts.
+    Wear {
+        /// Answer.
+        reply: oneshot::Sender<(Vec<Finding>, Vec<DiverterTimes>)>,
     },
     /// A report.
     Report {

@@ -27,6 +27,11 @@ impl Model {
                 reply.send(()).unwrap_or_default();
             }
             Order::Bags { reply } => drop(reply.send(self.bags.closed())),
+            Order::Wear { reply } => {
+                let wear = self.wear.as_ref();
+                let told = wear.map(|wear| (wear.findings(), wear.diverters()));
+                drop(reply.send(told.unwrap_or_default()));
+            }
             Order::Report { time, part, reply } => {
                 let capacity = Capacity::new(&self.line, self.target_per_hour);
                 drop(reply.send(self.reports.report(time, part, capacity)));
