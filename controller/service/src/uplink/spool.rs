@@ -24,7 +24,7 @@ const BATCH: u32 = 128;
 /// crash.
 const WRITE: Duration = Duration::from_secs(1);
 
-/// Pause after which what the broker refused is told again.
+/// Pause after which what the broker refused is told again, and what could not be read is read.
 const DOUBT: Duration = Duration::from_secs(30);
 
 /// Outcomes of one batch, and whether there are more.
@@ -38,6 +38,8 @@ pub struct Spool {
     mark: PathBuf,
     written: (i64, Instant),
     doubted: Instant,
+    /// The journal could not be read: not before then again.
+    paused: Instant,
     reading: Option<JoinHandle<Batch>>,
 }
 
@@ -61,13 +63,15 @@ impl Spool {
             mark,
             written: (told, now),
             doubted: now,
+            paused: now,
             reading: None,
         })
     }
 
     /// Whether outcomes are to be read now.
     pub(super) fn wants(&self) -> bool {
-        self.reading.is_none() && self.ledger.wants().is_some()
+        let may = self.reading.is_none() && Instant::now() >= self.paused;
+        may && self.ledger.wants().is_some()
     }
 
     /// Begins to read the next outcomes; [`Spool::batch`] gives them.
@@ -98,8 +102,10 @@ impl Spool {
         };
         let read = reading.await;
         self.reading = None;
+        self.paused = Instant::now() + DOUBT;
         match read {
             Ok(Ok((batch, last, more))) => {
+                self.paused = Instant::now();
                 self.ledger.read(last, more);
                 Some(batch)
             }
