@@ -69,6 +69,15 @@ export class Plant {
       healthy: true,
       frames: 0,
       read_ms_p50: 21.4 + c.id * 3,
+      health: {
+        frames: 343,
+        faults: c.id === 1 ? [["motion_blur", 21]] : [],
+        white: { recent: 148, long: 197, count: 343 },
+        edge_x_px: { recent: 4.8, long: 2.2, count: 343 },
+        edge_y_px: { recent: 2.1, long: 2.1, count: 343 },
+        noise: { recent: 2.9, long: 3.0, count: 343 },
+        proposals: c.id === 1 ? [{ change: "exposure", factor: 0.71 }, { change: "light", factor: 1.4 }] : [],
+      },
     }));
   }
 

@@ -90,6 +90,25 @@ export interface Camera {
   healthy: boolean;
   frames: number;
   read_ms_p50: number | null;
+  health?: CameraHealth | null;
+}
+
+/** A mean over the last frames, and one over many. */
+export interface Trend {
+  recent: number;
+  long: number;
+  count: number;
+}
+
+/** Light and focus of a camera. */
+export interface CameraHealth {
+  frames: number;
+  faults: [string, number][];
+  white: Trend;
+  edge_x_px: Trend;
+  edge_y_px: Trend;
+  noise: Trend;
+  proposals: { change: string; factor?: number; edge_px?: number; share?: number }[];
 }
 
 export interface Code {
