@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::commands::{
-    ReaderGone, bench, calibrate, check, demo, export, import, plan, plant, read, replay, route,
-    serve, sim, trace,
+    ReaderGone, bench, bench_line, calibrate, check, demo, export, import, plan, plant, read,
+    replay, route, serve, sim, trace,
 };
 use crate::config::ConfigError;
 use crate::journal::JournalError;
@@ -63,6 +63,8 @@ enum Command {
     Plant(plant::Args),
     /// Measure this program beside others.
     Bench(bench::Args),
+    /// Try any controller on the simulated line, case by case, over real Modbus TCP.
+    BenchLine(bench_line::Args),
     /// Print the calibration target, or measure a camera with it.
     Calibrate(calibrate::Args),
     /// Read labels in pictures, folders, videos and camera streams.
@@ -105,6 +107,7 @@ pub fn main() -> ExitCode {
 fn dispatch(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Bench(args) => bench::run(args),
+        Command::BenchLine(args) => bench_line::run(args),
         Command::Calibrate(args) => calibrate::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Check(args) => check::run(args),

@@ -249,6 +249,61 @@ mod tests {
     }
 
     #[test]
+    fn the_bench_for_controllers_tries_this_one() {
+        let site = Site::new("bench-line", "127.0.0.1:5021");
+        let demo = Path::new(BENCH).join("../demo");
+        let (config, any) = (demo.to_str().unwrap(), "127.0.0.1:0");
+        let args = ["bench-line", "--target", any, "--config", config, "--json"];
+        let cases = ["--cases", "E3,E7", "--parcels", "6"];
+        let mut bench = Process::sortline(&[&args[..], &cases[..]].concat());
+        let (node, camera) = (bench.told("modbus "), bench.told("cameras "));
+        std::fs::create_dir(site.0.join("network")).unwrap();
+        for folder in ["", "network"] {
+            for entry in std::fs::read_dir(demo.join(folder)).unwrap() {
+                let from = entry.unwrap().path();
+                if from.is_file() {
+                    let name = from.file_name().unwrap();
+                    std::fs::copy(&from, site.0.join(folder).join(name)).unwrap();
+                }
+            }
+        }
+        let text = std::fs::read_to_string(demo.join("site.toml")).unwrap();
+        let cameras = camera.trim_end_matches("/camera/0");
+        let text = text
+            .replace("127.0.0.1:5020", &node)
+            .replace("http://127.0.0.1:5080", cameras)
+            .replace("127.0.0.1:1883", any);
+        std::fs::write(site.0.join("site.toml"), text).unwrap();
+        let (mut service, _) = site.serve();
+        let mut said = Vec::new();
+        while said.len() < 3 {
+            let line = bench.lines.recv_timeout(PATIENCE).unwrap();
+            said.push(serde_json::from_str::<Value>(&line).unwrap());
+        }
+        // How many are sorted depends on the machine that the test runs on; safety does not.
+        for (verdict, case) in said.iter().zip(["E3", "E7"]) {
+            assert_eq!(verdict["case"], case, "{said:?}");
+            assert_eq!(verdict["inducted"], 6, "{said:?}");
+            for none in ["missort", "unaccounted"] {
+                assert_eq!(verdict[none], 0, "{said:?}");
+            }
+            assert_eq!(
+                verdict["violations"].as_array().unwrap().len(),
+                0,
+                "{said:?}"
+            );
+        }
+        let passed = said.iter().filter(|one| one["passed"] == true).count();
+        assert_eq!(
+            (&said[2]["cases"], &said[2]["passed"]),
+            (&2.into(), &passed.into())
+        );
+        assert_eq!(service.end(), 0);
+        let code = i32::from(passed < 2);
+        assert_eq!(bench.child.wait().unwrap().code(), Some(code));
+    }
+
+    #[test]
     fn a_second_service_on_the_same_data_is_refused() {
         let site = Site::new("second", "127.0.0.1:5021");
         let (_service, _) = site.serve();

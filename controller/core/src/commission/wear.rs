@@ -120,7 +120,8 @@ struct Transit {
 impl Transit {
     fn add(&mut self, ms: i64) {
         self.drift.add(ms);
-        let class = usize::try_from(ms / i64::from(CLASS_MS)).unwrap_or(0);
+        let class = ms.checked_div(CLASS_MS.into()).unwrap_or(0);
+        let class = usize::try_from(class).unwrap_or(0);
         let class = class.min(CLASSES.saturating_sub(1));
         if let Some(parcels) = self.classes.get_mut(class) {
             *parcels = parcels.saturating_add(1);

@@ -193,7 +193,7 @@ fn connect(configuration: &mut Configuration, plant: &PlantHandle) {
 
 /// For each manifest row, in the order of the codes, the chutes a right controller may choose: by
 /// its entry, or by its label alone where the shipper did not announce it.
-fn right_chutes(
+pub(super) fn right_chutes(
     configuration: &Configuration,
     files: &Files,
 ) -> anyhow::Result<Vec<BTreeSet<ChuteId>>> {

@@ -1,6 +1,7 @@
 //! One module for each command of the command line.
 
 pub mod bench;
+pub mod bench_line;
 pub mod calibrate;
 pub mod check;
 pub mod demo;
