@@ -27,7 +27,7 @@ impl Rig {
             now_ms: 0,
             count: 10_000,
         };
-        rig.happens(Event::NodeUp {
+        rig.happens(&Event::NodeUp {
             epoch: Epoch(7),
             at: Ticks(rig.count),
             gap: false,
@@ -36,9 +36,9 @@ impl Rig {
         rig
     }
 
-    fn happens(&mut self, event: Event) -> Vec<Action> {
+    fn happens(&mut self, event: &Event) -> Vec<Action> {
         let now = LineTime::default().after_ms(self.now_ms);
-        self.line.handle_event(now, &event);
+        self.line.handle_event(now, event);
         std::iter::from_fn(|| self.line.poll_action()).collect()
     }
 
@@ -52,7 +52,7 @@ impl Rig {
         for _ in 0..ms / 10 {
             self.now_ms += 10;
             self.count += ticks;
-            self.happens(Event::Belt {
+            self.happens(&Event::Belt {
                 at: Ticks(self.count),
             });
         }
@@ -67,7 +67,7 @@ impl Rig {
 
     fn jogs(&mut self, diverter: DiverterId) -> Vec<Action> {
         let command = OperatorCommand::Jog { diverter };
-        self.happens(Event::Operator { command })
+        self.happens(&Event::Operator { command })
     }
 
     /// Jogs, and gives the command's number.
@@ -93,7 +93,7 @@ impl Rig {
     }
 
     fn result(&mut self, seq: Seq, result: StrokeResult) -> Vec<Action> {
-        self.happens(Event::Stroke { seq, result })
+        self.happens(&Event::Stroke { seq, result })
     }
 
     fn fired(&mut self, seq: Seq) -> Vec<Action> {
@@ -178,10 +178,10 @@ fn not_while_the_belt_moves_or_just_did() {
 #[test]
 fn not_while_stopped_or_without_node() {
     let mut rig = Rig::new();
-    rig.happens(Event::Stop { active: true });
+    rig.happens(&Event::Stop { active: true });
     check_refused(rig, JogRefusal::Stopped);
     let mut rig = Rig::new();
-    rig.happens(Event::NodeDown {
+    rig.happens(&Event::NodeDown {
         fault: NodeFault::Unreachable,
     });
     check_refused(rig, JogRefusal::NodeDown);
@@ -212,7 +212,7 @@ fn what_takes_the_node_away_ends_it() {
         let mut rig = Rig::new();
         let seq = rig.sends();
         rig.fired(seq);
-        let actions = rig.happens(event);
+        let actions = rig.happens(&event);
         assert!(actions.contains(&told(JogState::Off)[0]), "{actions:?}");
     }
 }
@@ -240,7 +240,7 @@ fn with_parcel(ahead: u32) -> Rig {
     edges.sort_by_key(|(place, ..)| *place);
     for (place, eye, edge) in edges {
         rig.runs_to(start + place);
-        rig.happens(Event::Eye {
+        rig.happens(&Event::Eye {
             eye,
             edge,
             at: Ticks(start + place),

@@ -29,17 +29,17 @@ impl Rig {
         rig
     }
 
-    fn happens(&mut self, event: Event) -> Vec<Action> {
+    fn happens(&mut self, event: &Event) -> Vec<Action> {
         self.now_ms += 10;
         let now = LineTime::default().after_ms(self.now_ms);
-        self.line.handle_event(now, &event);
+        self.line.handle_event(now, event);
         std::iter::from_fn(|| self.line.poll_action()).collect()
     }
 
     fn up(&mut self) -> Vec<Action> {
         let (epoch, at) = (Epoch(7), Ticks(self.at));
         let gap = false;
-        self.happens(Event::NodeUp { epoch, at, gap })
+        self.happens(&Event::NodeUp { epoch, at, gap })
     }
 
     /// The belt runs on.
@@ -48,7 +48,7 @@ impl Rig {
         for _ in 0..travel / 10 {
             self.at += 10;
             let at = Ticks(self.at);
-            actions.extend(self.happens(Event::Belt { at }));
+            actions.extend(self.happens(&Event::Belt { at }));
         }
         actions
     }
@@ -60,15 +60,19 @@ impl Rig {
         for (edge, travel) in [(Edge::Blocked, 400), (Edge::Clear, 300)] {
             self.run(travel);
             let at = Ticks(self.at);
-            actions.extend(self.happens(Event::Eye { eye, edge, at }));
+            actions.extend(self.happens(&Event::Eye { eye, edge, at }));
         }
         actions.extend(self.run(100));
-        let found = actions.iter().find_map(|action| match action {
-            Action::Parcel {
+        let found = actions.iter().find_map(|action| {
+            if let Action::Parcel {
                 parcel,
                 step: Step::Inducted { .. },
-            } => Some(*parcel),
-            _ => None,
+            } = action
+            {
+                Some(*parcel)
+            } else {
+                None
+            }
         });
         found.expect("inducted")
     }
@@ -83,8 +87,8 @@ fn parcels_end_and_numbers_and_chutes_go_on() {
         chute,
         enabled: false,
     };
-    rig.happens(Event::Operator { command });
-    rig.happens(Event::Stop { active: true });
+    rig.happens(&Event::Operator { command });
+    rig.happens(&Event::Stop { active: true });
 
     let mut config = demo();
     config.name = "Rebuilt".to_owned();
@@ -99,7 +103,7 @@ fn parcels_end_and_numbers_and_chutes_go_on() {
     config.eyes.retain(|eye| eye.chute != Some(ChuteId(12)));
     assert_eq!(Topology::new(config.clone()).map(drop), Ok(()));
     let line = Box::new(config.clone());
-    let actions = rig.happens(Event::Rebuilt { line });
+    let actions = rig.happens(&Event::Rebuilt { line });
 
     let outcome = Outcome::Lost { last: EyeId(0) };
     let ended = Action::Parcel {
@@ -118,11 +122,11 @@ fn parcels_end_and_numbers_and_chutes_go_on() {
     assert_eq!(rig.line.counters().lost, 1);
 
     // A person must still reset the line, and it takes parcels again.
-    rig.happens(Event::Stop { active: false });
+    rig.happens(&Event::Stop { active: false });
     rig.up();
     assert_eq!(rig.line.status(), sortline_core::Status::Stopped);
     let command = OperatorCommand::Reset;
-    rig.happens(Event::Operator { command });
+    rig.happens(&Event::Operator { command });
     assert!(rig.inducts() > first, "no number is given twice");
 }
 
@@ -133,7 +137,7 @@ fn what_is_no_line_changes_nothing() {
     let mut config = demo();
     config.chutes.clear();
     let line = Box::new(config);
-    assert_eq!(rig.happens(Event::Rebuilt { line }), []);
+    assert_eq!(rig.happens(&Event::Rebuilt { line }), []);
     assert_eq!(rig.line.topology().config(), &demo());
     assert_eq!(rig.line.parcels(Ticks(rig.at)).len(), 1);
 }
