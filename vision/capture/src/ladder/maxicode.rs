@@ -152,6 +152,7 @@ fn bullseye(grey: &Grey, region: &Region, width: f32) -> Option<[f32; 2]> {
     let step = (width / 5.0).max(1.0);
     let count = (2.0 * reach / step) as usize;
     let near = step.max(0.35 * width);
+    let cells = ((1.15 * RINGS[5] - 0.6) * width / cell).ceil() as usize;
     for row in 0..count {
         for column in 0..count {
             let at = [
@@ -160,21 +161,23 @@ fn bullseye(grey: &Grey, region: &Region, width: f32) -> Option<[f32; 2]> {
             ];
             let gx = sample(grey, [at[0] + near, at[1]]) - sample(grey, [at[0] - near, at[1]]);
             let gy = sample(grey, [at[0], at[1] + near]) - sample(grey, [at[0], at[1] - near]);
-            let size = gx.hypot(gy);
+            let size = (gx * gx + gy * gy).sqrt();
             if size < 6.0 {
                 continue;
             }
             let weight = size.min(60.0);
+            let from = [0, 1].map(|i| (at[i] - corner[i]) / cell);
             for sign in [-1.0, 1.0] {
-                let mut distance = 0.6 * width;
-                while distance < 1.15 * RINGS[5] * width {
-                    let x = at[0] + sign * gx / size * distance - corner[0];
-                    let y = at[1] + sign * gy / size * distance - corner[1];
-                    let (x, y) = ((x / cell).floor(), (y / cell).floor());
+                // In cells, a cell at a time along the gradient.
+                let step = [sign * gx / size, sign * gy / size];
+                let nearest = 0.6 * width / cell;
+                let [mut x, mut y] = [0, 1].map(|i| from[i] + nearest * step[i]);
+                for _ in 0..cells {
                     if x >= 0.0 && y >= 0.0 && x < side as f32 && y < side as f32 {
                         votes[y as usize * side + x as usize] += weight;
                     }
-                    distance += cell;
+                    x += step[0];
+                    y += step[1];
                 }
             }
         }

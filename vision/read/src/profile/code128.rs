@@ -157,7 +157,8 @@ pub(super) fn residue(words: &[u8]) -> u32 {
 }
 
 /// Text of the words from the start to the check character; `None` when no encoder would write
-/// them so: no start, a start inside, a shift at the end or twice, no content.
+/// them so: no start, a start inside, a shift at the end or twice, a change of the code set where
+/// none was used since the last, no content.
 pub(super) fn content(words: &[u8]) -> Option<Content> {
     let (first, rest) = words.split_first()?;
     let (_, data) = rest.split_last()?;
@@ -171,7 +172,7 @@ pub(super) fn content(words: &[u8]) -> Option<Content> {
         text: String::new(),
         gs1: false,
     };
-    let mut shifted = false;
+    let (mut shifted, mut used) = (false, false);
     for (at, &word) in data.iter().enumerate() {
         let now = match (shifted, set) {
             (true, SET_A) => SET_B,
@@ -182,6 +183,11 @@ pub(super) fn content(words: &[u8]) -> Option<Content> {
             return None;
         }
         shifted = false;
+        let changes = (SET_C..=SET_A).contains(&word) && word != now;
+        if changes && !used {
+            return None;
+        }
+        used = !changes;
         match (word, now) {
             (FNC1, _) if at == 0 => out.gs1 = true,
             (FNC1, _) => out.text.push('\u{1d}'),
@@ -223,6 +229,17 @@ mod tests {
         assert_eq!(content(&[104, 0]), None);
         assert_eq!(content(&[5, 5, 5]), None);
         assert_eq!(content(&[]), None);
+    }
+
+    #[test]
+    fn sets_are_changed_only_where_they_are_used() {
+        // Found in a blurred symbol whose start and first two letters were hidden.
+        assert_eq!(
+            content(&[103, 99, 45, 6, 71, 56, 100, 23, 35, 46, 63]),
+            None
+        );
+        assert_eq!(content(&[105, 45, 100, 101, 35, 46, 63]), None);
+        assert!(content(&[105, 102, 100, 35, 46, 63]).is_some());
     }
 
     #[test]

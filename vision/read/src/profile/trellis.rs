@@ -12,6 +12,7 @@ use super::blur::{Blur, MEMORY, QUIET_GROUP, STEPS, Tails, module};
 use super::code128::{CHARACTER, PATTERNS, START, STOP, STOP_MODULES, VALUES};
 use super::grid::Grid;
 use super::sum::Sums;
+use super::valid::nearest;
 
 /// Timing offsets to each side, steps.
 const DRIFT: usize = 12;
@@ -25,8 +26,18 @@ const DRIFT_STEP: usize = 2;
 /// Price of a change of timing by one step, squared, in units of one module's full contrast.
 const DRIFT_PRICE: f32 = 0.02;
 
+/// A timing that lies so far behind the best, modules of full contrast, is given up: to go all the
+/// way over from the best one costs less than one.
+const BEAM: f32 = 4.0;
+
 /// Modules sampled beyond both ends.
 const MARGIN: usize = MEMORY + 3;
+
+/// Correlation with the signal from which a path is worth a look at its valid neighbors.
+const FIT_NEAR: f32 = 0.8;
+
+/// Values that cost more than this in place of a word are not thought of, residuals of one module.
+const PRICES_MAX: f32 = 40.0;
 
 /// The likeliest sequence on one grid.
 #[derive(Clone, Debug, Default)]
@@ -35,9 +46,11 @@ pub(super) struct Path {
     pub(super) words: Vec<u8>,
     /// Timing offset of each word and of the stop pattern, steps.
     pub(super) offsets: Vec<i32>,
-    /// Least difference of the squared residual to a sequence that differs in one word, modules of
-    /// full contrast.
+    /// How much greater the squared residual of the next sequence is whose check character fits,
+    /// modules of full contrast; 0 when that of this one does not.
     pub(super) margin: f32,
+    /// How much greater its squared residual is than that of the likeliest sequence of all.
+    pub(super) price: f32,
     /// Mean squared residual, as a share of the squared contrast.
     pub(super) residual: f32,
     /// Correlation of signal and model.
@@ -56,6 +69,8 @@ pub(super) struct Trellis {
     /// Best score of each word, group and offset, drift paid.
     best: Vec<f32>,
     model: Vec<f32>,
+    /// What each value in place of a word costs more.
+    prices: Vec<[f32; VALUES]>,
 }
 
 impl Trellis {
@@ -152,7 +167,14 @@ impl Trellis {
         } else {
             0..usize::from(START)
         };
-        for offset in 0..OFFSETS {
+        let entries = &self.best[word * groups * OFFSETS..][..groups * OFFSETS];
+        let most = |offset: usize| {
+            let entries = entries.iter().skip(offset).step_by(OFFSETS);
+            entries.copied().fold(f32::MIN, f32::max)
+        };
+        let most: [f32; OFFSETS] = std::array::from_fn(most);
+        let least = most.iter().copied().fold(f32::MIN, f32::max) - BEAM;
+        for offset in (0..OFFSETS).filter(|offset| most[*offset] > least) {
             let mut row = [0.0_f32; VALUES];
             for (score, energy) in row.iter_mut().zip(&blur.energy) {
                 *score = -energy;
@@ -254,20 +276,40 @@ impl Trellis {
         path
     }
 
-    /// Margin, residual and fit of a path.
+    /// Residual and fit of a path; of one that fits at all, the nearest valid sequence in its place,
+    /// and its margin.
     fn judge(&mut self, grid: &Grid, blur: &Blur, tails: &Tails, path: &mut Path) {
-        path.margin = f32::MAX;
+        self.measure(grid, blur, path);
+        if path.fit < FIT_NEAR {
+            return;
+        }
+        self.price(blur, tails, path);
+        let Some(valid) = nearest(&path.words, &self.prices, PRICES_MAX * path.residual) else {
+            return;
+        };
+        (path.price, path.margin) = (valid.price, valid.margin);
+        if path.words != valid.words {
+            path.words = valid.words;
+            self.measure(grid, blur, path);
+        }
+    }
+
+    /// What each value costs in place of each word of a path.
+    fn price(&mut self, blur: &Blur, tails: &Tails, path: &Path) {
+        self.prices.clear();
         for (at, &word) in path.words.iter().enumerate() {
             let offset = (path.offsets[at] + DRIFT as i32) as usize;
             let before = at
                 .checked_sub(1)
                 .map_or(QUIET_GROUP, |at| tails.of[usize::from(path.words[at])]);
             let after = path.words.get(at + 1);
+            let seen: [f32; CHARACTER] =
+                std::array::from_fn(|i| self.at(at * CHARACTER + i, offset));
             let cost = |value: usize| {
-                let seen: f32 = (0..CHARACTER)
-                    .map(|i| {
-                        self.at(at * CHARACTER + i, offset) * module(PATTERNS[value], i, CHARACTER)
-                    })
+                let modules = PATTERNS[value];
+                let seen = seen.iter().enumerate();
+                let seen: f32 = seen
+                    .map(|(i, seen)| seen * module(modules, i, CHARACTER))
                     .sum();
                 let group = tails.of[value];
                 let next = after.map_or(blur.stop_coupling[group], |next| {
@@ -281,10 +323,16 @@ impl Trellis {
                 0..usize::from(START)
             };
             let own = cost(usize::from(word));
-            for value in allowed.filter(|value| *value != usize::from(word)) {
-                path.margin = path.margin.min(cost(value) - own);
+            let mut prices = [f32::MAX; VALUES];
+            for value in allowed {
+                prices[value] = (cost(value) - own).max(0.0);
             }
+            self.prices.push(prices);
         }
+    }
+
+    /// Residual and fit of a path.
+    fn measure(&mut self, grid: &Grid, blur: &Blur, path: &mut Path) {
         self.compose(grid, blur, path);
         let from = MARGIN * STEPS;
         let to = from + grid.modules() * STEPS;
