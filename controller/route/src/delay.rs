@@ -1,4 +1,9 @@
-//! How late a vehicle or customs are: distributions over bins of 15 minutes.
+//! How late a vehicle or customs are: distributions over minutes, and over bins of 15 minutes.
+//!
+//! Whether a connection is made is decided to the minute, so the first hours are known to the minute.
+//! Sums of two delays are made of bins.
+
+use std::sync::Arc;
 
 use crate::generator::real;
 
@@ -8,19 +13,86 @@ pub(crate) const BIN: i32 = 15;
 pub(crate) const TAIL: f64 = 1e-4;
 /// Most bins of one leg's delay: three weeks.
 const BINS_MAX: usize = 2_016;
+/// Minutes of a delay that are known one by one: ten hours.
+const MINUTES_MAX: usize = 600;
 /// Half a bin.
 pub(crate) const HALF: f64 = 7.5;
 /// Ninth decile of the standard normal distribution.
 const Z90: f64 = 1.281_551_565_5;
 
-/// Probabilities of being 0, 1, 2, … bins late.
+/// A distribution of delays; cheap to clone.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Delay(pub(crate) Vec<f64>);
+pub(crate) struct Delay(Arc<Law>);
+
+#[derive(Debug, PartialEq)]
+struct Law {
+    /// Probabilities of being 0, 1, 2, … bins late.
+    bins: Vec<f64>,
+    /// Probabilities of less than each bin.
+    sums: Vec<f64>,
+    /// Probabilities of at most 0, 1, 2, … minutes, as far as they are known one by one.
+    minutes: Vec<f64>,
+}
 
 impl Delay {
     /// Always on time.
     pub(crate) fn none() -> Self {
-        Self(vec![1.0])
+        Self::of_bins(vec![1.0], Vec::new())
+    }
+
+    fn of_bins(bins: Vec<f64>, minutes: Vec<f64>) -> Self {
+        let mut sum = 0.0;
+        let mut before = |mass: &f64| {
+            sum += mass;
+            sum - mass
+        };
+        let sums = bins.iter().map(&mut before).collect();
+        Self(Arc::new(Law {
+            bins,
+            sums,
+            minutes,
+        }))
+    }
+
+    /// Whether it is always on time.
+    pub(crate) fn is_none(&self) -> bool {
+        self.0.bins.len() <= 1
+    }
+
+    /// Probabilities of being 0, 1, 2, … bins late.
+    pub(crate) fn bins(&self) -> &[f64] {
+        &self.0.bins
+    }
+
+    /// Minutes that it is at most late.
+    pub(crate) fn most(&self) -> i32 {
+        let bins = i32::try_from(self.0.bins.len()).unwrap_or(i32::MAX);
+        if self.is_none() {
+            0
+        } else {
+            bins.saturating_mul(BIN)
+        }
+    }
+
+    /// Probability of at most so many whole minutes.
+    #[inline]
+    pub(crate) fn by(&self, minutes: i32) -> f64 {
+        let Ok(at) = usize::try_from(minutes) else {
+            return 0.0;
+        };
+        if self.is_none() {
+            return 1.0;
+        }
+        if let Some(known) = self.0.minutes.get(at) {
+            return *known;
+        }
+        // Bins are around multiples of their width.
+        let halves = at * 2 + 15;
+        let (bin, inside) = (halves / 30, halves % 30);
+        match (self.0.sums.get(bin), self.0.bins.get(bin)) {
+            (Some(sum), Some(mass)) => sum + mass * real(inside) / 30.0,
+            _ => 1.0,
+        }
     }
 
     /// Lognormal with this median and ninth decile in minutes, in bins around multiples of
@@ -48,7 +120,17 @@ impl Delay {
         if let Some(last) = bins.last_mut() {
             *last += 1.0 - before;
         }
-        Self(bins)
+        if bins.len() <= 1 {
+            return Self::none();
+        }
+        let known = (bins.len() * 15).saturating_sub(8).min(MINUTES_MAX);
+        let mut least = 0.0;
+        let minutes = (0..known).map(|minute| {
+            least = up_to(real(minute)).clamp(least, 1.0);
+            least
+        });
+        let minutes = minutes.collect();
+        Self::of_bins(bins, minutes)
     }
 
     /// Through these shares and minutes, both rising; beyond the last the tail goes on as steeply as
@@ -77,7 +159,7 @@ impl Delay {
 
     /// The same with every delay so many times as long.
     pub(crate) fn scaled(&self, factor: f64) -> Self {
-        if self.0.len() == 1 || (factor - 1.0).abs() < 1e-9 {
+        if self.is_none() || (factor - 1.0).abs() < 1e-9 {
             return self.clone();
         }
         Self::from_cdf(|minutes| self.up_to(minutes / factor))
@@ -89,12 +171,12 @@ impl Delay {
         let width = f64::from(BIN);
         let density = |bin: Option<usize>| {
             let bin = bin?;
-            let mass = self.0.get(bin)?;
+            let mass = self.0.bins.get(bin)?;
             Some(mass / if bin == 0 { HALF } else { width })
         };
         let mut sum = 0.0;
         let mut from = 0.0;
-        for (bin, mass) in self.0.iter().enumerate() {
+        for (bin, mass) in self.0.bins.iter().enumerate() {
             let to = from + if bin == 0 { HALF } else { width };
             if minutes >= to {
                 sum += mass;
@@ -112,29 +194,39 @@ impl Delay {
         sum
     }
 
+    /// Mean, in minutes.
+    pub(crate) fn mean(&self) -> f64 {
+        if self.is_none() {
+            return 0.0;
+        }
+        let bins = self.0.bins.iter().enumerate();
+        bins.map(|(bin, mass)| mass * middle(bin)).sum()
+    }
+
     /// Mean of the logarithms of one minute more than the delays.
     pub(crate) fn mean_log(&self) -> f64 {
-        let bins = self.0.iter().enumerate();
-        let logs = bins.map(|(bin, mass)| {
-            let middle = if bin == 0 {
-                HALF / 2.0
-            } else {
-                real(bin) * f64::from(BIN)
-            };
-            mass * middle.ln_1p()
-        });
-        logs.sum()
+        let bins = self.0.bins.iter().enumerate();
+        bins.map(|(bin, mass)| mass * middle(bin).ln_1p()).sum()
     }
 
     /// Minutes that this share of all is at most late.
     pub(crate) fn quantile(&self, share: f64) -> f64 {
-        if self.0.len() == 1 {
+        if self.is_none() {
             return 0.0;
+        }
+        let minutes = &self.0.minutes;
+        let minute = minutes.partition_point(|known| *known < share);
+        if let Some(known) = minutes.get(minute) {
+            let Some(before) = minute.checked_sub(1) else {
+                return 0.0;
+            };
+            let less = minutes.get(before).copied().unwrap_or(0.0);
+            return real(before) + (share - less) / (known - less).max(1e-12);
         }
         let mut sum = 0.0;
         let mut from = 0.0;
         let mut to = HALF;
-        for mass in &self.0 {
+        for mass in &self.0.bins {
             if sum + mass >= share && *mass > 0.0 {
                 return from + (to - from) * (share - sum) / mass;
             }
@@ -148,11 +240,8 @@ impl Delay {
     /// This distribution, mixed with observed minutes of delay as if it were `weight` of them.
     pub(crate) fn with(&self, late: &[f64], weight: usize) -> Self {
         let all = real(late.len() + weight).max(1.0);
-        let mut bins: Vec<f64> = self
-            .0
-            .iter()
-            .map(|mass| mass * real(weight) / all)
-            .collect();
+        let share = real(weight) / all;
+        let mut bins: Vec<f64> = self.0.bins.iter().map(|mass| mass * share).collect();
         for minutes in late {
             let bin = bin_of(*minutes);
             if bins.len() <= bin {
@@ -162,7 +251,24 @@ impl Delay {
                 *cell += 1.0 / all;
             }
         }
-        Self(bins)
+        let mut sorted = late.to_vec();
+        sorted.sort_unstable_by(f64::total_cmp);
+        let known = self.0.minutes.iter().enumerate();
+        let minutes = known.map(|(minute, known)| {
+            let seen = sorted.partition_point(|late| *late <= real(minute));
+            known * share + real(seen) / all
+        });
+        let minutes = minutes.collect();
+        Self::of_bins(bins, minutes)
+    }
+}
+
+/// Middle of a bin in minutes.
+fn middle(bin: usize) -> f64 {
+    if bin == 0 {
+        HALF / 2.0
+    } else {
+        real(bin) * f64::from(BIN)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::queue::Queue;
 use crate::search::Step;
 use crate::simulate::up;
 use crate::time::Minute;
-use crate::timetable::{Best, Pair};
+use crate::timetable::{Best, Look};
 
 /// Not reached.
 const NEVER: i32 = i32::MAX;
@@ -41,8 +41,8 @@ impl Allowed<'_> {
     }
 
     /// The departure of a pair that leads to readiness first, of the legs that are allowed.
-    fn next(self, network: &Network, pair: &Pair, at: i32) -> Option<Best> {
-        let legs = pair.legs().filter(|leg| self.leg(network, *leg));
+    fn next(self, network: &Network, look: &Look<'_>, at: i32) -> Option<Best> {
+        let legs = look.pair.legs().filter(|leg| self.leg(network, *leg));
         let runs = legs.filter_map(|leg| {
             let run = network.timetable.next_run(leg, at)?;
             Some(Best {
@@ -188,7 +188,7 @@ impl Reach {
 
     /// From a parcel that is ready at `from` at `ready` to every node.
     pub fn spread(&mut self, network: &Network, from: Node, ready: Minute) {
-        let next = |pair: &Pair, at: i32| network.timetable.next(pair, at);
+        let next = |look: &Look<'_>, at: i32| network.timetable.next_near(look, at);
         self.run(network, (from, ready), |_| 0, None, next);
     }
 
@@ -200,7 +200,7 @@ impl Reach {
         ready: Minute,
         bounds: &Bounds,
     ) -> Option<Minute> {
-        let next = |pair: &Pair, at: i32| network.timetable.next(pair, at);
+        let next = |look: &Look<'_>, at: i32| network.timetable.next_near(look, at);
         let bound = |node: u32| bounds.at(node);
         self.run(network, (from, ready), bound, Some((bounds.to, None)), next);
         self.at(bounds.to)
@@ -216,9 +216,9 @@ impl Reach {
         spare: i32,
         bounds: Option<&Bounds>,
     ) {
-        let next = |pair: &Pair, at: i32| {
+        let next = |look: &Look<'_>, at: i32| {
             let spare = if at == ready.0 { 0 } else { spare };
-            network.timetable.next(pair, at.saturating_add(spare))
+            network.timetable.next(look.pair, at.saturating_add(spare))
         };
         match bounds {
             Some(bounds) => {
@@ -240,8 +240,8 @@ impl Reach {
         share: f64,
         bounds: Option<&Bounds>,
     ) {
-        let next = |pair: &Pair, at: i32| {
-            let runs = pair.legs().filter_map(|number| {
+        let next = |look: &Look<'_>, at: i32| {
+            let runs = look.pair.legs().filter_map(|number| {
                 let run = network.timetable.next_run(number, at)?;
                 let leg = network.leg(number)?;
                 let delay = network.delay(leg, Minute(run.board).after(leg.cutoff));
@@ -279,7 +279,7 @@ impl Reach {
             weight_g: 0,
             banned,
         };
-        let next = |pair: &Pair, at: i32| allowed.next(network, pair, at);
+        let next = |look: &Look<'_>, at: i32| allowed.next(network, look, at);
         let bound = |node: u32| bounds.at(node);
         self.run(network, (from, ready), bound, Some((bounds.to, None)), next);
         self.at(bounds.to)
@@ -296,7 +296,7 @@ impl Reach {
         if allowed.all(network) {
             return self.spread(network, from, ready);
         }
-        let next = |pair: &Pair, at: i32| allowed.next(network, pair, at);
+        let next = |look: &Look<'_>, at: i32| allowed.next(network, look, at);
         self.run(network, (from, ready), |_| 0, None, next);
     }
 
@@ -312,10 +312,10 @@ impl Reach {
         let bound = |node: u32| bounds.at(node);
         let to = Some((bounds.to, Some(slack)));
         if allowed.all(network) {
-            let next = |pair: &Pair, at: i32| network.timetable.next(pair, at);
+            let next = |look: &Look<'_>, at: i32| network.timetable.next_near(look, at);
             self.run(network, (from, ready), bound, to, next);
         } else {
-            let next = |pair: &Pair, at: i32| allowed.next(network, pair, at);
+            let next = |look: &Look<'_>, at: i32| allowed.next(network, look, at);
             self.run(network, (from, ready), bound, to, next);
         }
     }
@@ -327,7 +327,7 @@ impl Reach {
         (from, ready): (Node, Minute),
         bound: impl Fn(u32) -> i32,
         to: Option<(Node, Option<i32>)>,
-        next: impl Fn(&Pair, i32) -> Option<Best>,
+        next: impl Fn(&Look<'_>, i32) -> Option<Best>,
     ) {
         let first = bound(from.0);
         if first >= FAR {
@@ -340,6 +340,7 @@ impl Reach {
         let slack = to.and_then(|(_, slack)| slack);
         // Nothing that ends later is of use.
         let mut limit = NEVER;
+        let mut looks = Vec::new();
         while let Some((far, node)) = self.queue.pop() {
             let now = self.known(node);
             // A node was set again since, or the destination is settled.
@@ -353,30 +354,33 @@ impl Reach {
                 return;
             }
             for (end, pair) in network.timetable.leaving(node) {
-                let known = self.known(end.node);
                 let soonest = now + end.least;
-                if soonest >= known {
+                if soonest >= self.known(end.node) {
                     continue;
                 }
                 let rest = bound(end.node);
                 if rest >= FAR || soonest.saturating_add(rest) > limit {
                     continue;
                 }
-                let Some(best) = next(pair, now) else {
+                looks.push((end.node, rest, network.timetable.look(pair, now)));
+            }
+            for (end, rest, look) in looks.drain(..) {
+                let known = self.known(end);
+                let Some(best) = next(&look, now) else {
                     continue;
                 };
                 let total = best.ready.saturating_add(rest);
                 if best.ready >= known || total > limit {
                     continue;
                 }
-                self.set(end.node, known, best);
-                if end.node == target {
+                self.set(end, known, best);
+                if end == target {
                     limit = match slack {
                         None => best.ready - 1,
                         Some(slack) => best.ready.saturating_add(slack),
                     };
                 }
-                self.queue.push(total - self.ready, end.node);
+                self.queue.push(total - self.ready, end);
             }
         }
     }

@@ -5,8 +5,9 @@
 //! for its departure takes the next one of the same leg (recourse), so a missed connection costs
 //! the wait for it. Delays of different legs are taken as independent.
 //!
-//! Time is counted in bins of 15 minutes. Planned routes assume punctual vehicles and the median
-//! of customs, so the median of the arrival here is later than the plan.
+//! Connections are decided to the minute; sums of delays are counted in bins of 15 minutes. Planned
+//! routes assume punctual vehicles and the median of customs, so the median of the arrival here is
+//! later than the plan.
 
 use std::collections::BTreeMap;
 
@@ -27,11 +28,15 @@ const NEVER: Minute = Minute(i32::MAX);
 /// the window.
 ///
 /// Doors and departures gather probability at single minutes, and whether those make a connection is
-/// decided to the minute; delays spread it. So both are kept apart.
+/// decided to the minute; delays spread it. What is late from a minute on is kept as that until a door
+/// or a departure gathers it again; only a second delay after it is counted in cells.
 #[derive(Clone, Debug)]
 pub(crate) struct When {
     /// Minutes with their probabilities, rising.
     exact: Vec<(Minute, f64)>,
+    /// The same for minutes from which on they are late by `delay`.
+    late: Vec<(Minute, f64)>,
+    delay: Delay,
     /// Where the first cell begins.
     start: Minute,
     /// Probabilities of cells of [`BIN`] minutes, each spread evenly over its minutes.
@@ -44,6 +49,8 @@ impl Default for When {
     fn default() -> Self {
         Self {
             exact: Vec::new(),
+            late: Vec::new(),
+            delay: Delay::none(),
             start: Minute(0),
             cells: Vec::new(),
             until: NEVER,
@@ -51,25 +58,57 @@ impl Default for When {
     }
 }
 
-/// One part of a distribution on its way: probability at a minute, or in the cell that begins after
-/// it.
+/// One part of a distribution on its way.
 #[derive(Clone, Copy, Debug)]
-struct Part {
+struct Part<'a> {
     at: Minute,
     mass: f64,
-    spread: bool,
-    /// By how much its density rises within a cell, probability per minute and minute.
-    slope: f64,
+    shape: Shape<'a>,
 }
 
-impl Part {
-    /// Probability in the first minutes of a cell, or at a minute when they are not fewer than 0.
-    fn up_to(&self, minutes: i32) -> f64 {
-        if !self.spread {
-            return if minutes >= 0 { self.mass } else { 0.0 };
+/// How the probability of a part lies.
+#[derive(Clone, Copy, Debug)]
+enum Shape<'a> {
+    /// All at the minute.
+    Exact,
+    /// Late from the minute on.
+    Late(&'a Delay),
+    /// In the cell that begins after the minute. Its density rises by so much, probability per minute
+    /// and minute.
+    Cell(f64),
+}
+
+impl Part<'_> {
+    /// First and last minute with a probability.
+    fn ends(&self) -> (Minute, Minute) {
+        match self.shape {
+            Shape::Exact => (self.at, self.at),
+            Shape::Late(delay) => (self.at, self.at.after(delay.most())),
+            Shape::Cell(_) => (self.at.after(1), self.at.after(BIN)),
         }
-        let (wide, at) = (f64::from(BIN), f64::from(minutes.clamp(0, BIN)));
-        self.mass / wide * at + self.slope * (at * at - at * wide) / 2.0
+    }
+
+    /// Probability of at most so many minutes after its own.
+    #[inline]
+    fn up_to(&self, minutes: i32) -> f64 {
+        match self.shape {
+            Shape::Exact if minutes >= 0 => self.mass,
+            Shape::Exact => 0.0,
+            Shape::Late(delay) => self.mass * delay.by(minutes),
+            Shape::Cell(slope) => {
+                let (wide, at) = (f64::from(BIN), f64::from(minutes.clamp(0, BIN)));
+                self.mass / wide * at + slope * (at * at - at * wide) / 2.0
+            }
+        }
+    }
+
+    /// Its mean in minutes after its own.
+    fn mean(&self) -> f64 {
+        match self.shape {
+            Shape::Exact => 0.0,
+            Shape::Late(delay) => delay.mean(),
+            Shape::Cell(_) => HALF,
+        }
     }
 }
 
@@ -83,12 +122,16 @@ impl When {
 
     /// All parts, in no order; those that are too unlikely are left out. Within a cell the density
     /// rises or falls as between the cells beside it, as far as it can.
-    fn parts(&self) -> impl Iterator<Item = Part> {
+    fn parts(&self) -> impl Iterator<Item = Part<'_>> {
         let exact = self.exact.iter().map(|&(at, mass)| Part {
             at,
             mass,
-            spread: false,
-            slope: 0.0,
+            shape: Shape::Exact,
+        });
+        let late = self.late.iter().map(|&(at, mass)| Part {
+            at,
+            mass,
+            shape: Shape::Late(&self.delay),
         });
         let starts = (0i32..).map(|cell| self.start.after(cell.saturating_mul(BIN)));
         let cells = starts.zip(self.cells.iter().enumerate());
@@ -98,31 +141,22 @@ impl When {
             let after = beside(Some(cell + 1)).unwrap_or(0.0);
             let squared = f64::from(BIN * BIN);
             let most = 2.0 * mass / squared;
+            let slope = ((after - before) / 2.0 / squared).clamp(-most, most);
             Part {
                 at,
                 mass,
-                spread: true,
-                slope: ((after - before) / 2.0 / squared).clamp(-most, most),
+                shape: Shape::Cell(slope),
             }
         });
-        exact.chain(cells).filter(|part| part.mass > 0.0)
+        let all = exact.chain(late).chain(cells);
+        all.filter(|part| part.mass > 0.0)
     }
 
-    /// Adds a part, delayed. Who is punctual to some minutes stays at minutes; the sum of two even
-    /// spreads is put where its middle is.
-    fn delayed(&mut self, part: (Minute, f64), spread: bool, delay: &Delay) {
-        let (at, mass) = part;
+    /// Adds a cell, delayed. The sum of two even spreads is put where its middle is.
+    fn delayed(&mut self, (at, mass): (Minute, f64), delay: &Delay) {
         let halves = at.since(self.start).saturating_mul(2);
-        let from = |after: i32| usize::try_from(halves.saturating_add(after)).unwrap_or(0);
-        match delay.0.as_slice() {
-            [punctual, late @ ..] if !spread => {
-                let here = mass * punctual / 2.0;
-                self.exact
-                    .extend([2, 6].map(|minutes| (at.after(minutes), here)));
-                self.add(from(BIN), mass, late);
-            }
-            all => self.add(from(0), mass, all),
-        }
+        let from = usize::try_from(halves).unwrap_or(0);
+        self.add(from, mass, delay.bins());
     }
 
     /// Adds probability, a share of it for each cell's width that begins `from` half minutes after
@@ -173,14 +207,19 @@ impl When {
             to,
             shift: None,
             until,
+            delays: !delay.is_none(),
             exact: Vec::with_capacity(self.exact.len()),
+            late: Vec::new(),
             spread: Vec::with_capacity(self.cells.len()),
         };
         for part in self.parts() {
             moved.add(&part);
         }
         let Moved {
-            mut exact, spread, ..
+            mut exact,
+            late,
+            spread,
+            ..
         } = moved;
         exact.sort_by_key(|(at, _)| *at);
         exact.dedup_by(|next, kept| {
@@ -190,21 +229,21 @@ impl When {
             }
             same
         });
+        let (exact, late, kept) = if delay.is_none() {
+            (exact, late, &self.delay)
+        } else {
+            (Vec::new(), exact, delay)
+        };
         let mut next = Self {
-            start: grid(&exact, &spread),
+            exact,
+            late,
+            delay: kept.clone(),
+            start: spread.iter().map(|(at, _)| *at).min().unwrap_or_default(),
             until,
             ..Self::default()
         };
-        if delay.0.len() <= 1 {
-            next.exact = exact;
-        } else {
-            for part in exact {
-                next.delayed(part, false, delay);
-            }
-            next.exact.sort_by_key(|(at, _)| *at);
-        }
         for part in spread {
-            next.delayed(part, true, delay);
+            next.delayed(part, delay);
         }
         next.trim();
         next
@@ -224,8 +263,7 @@ impl When {
         let first = self.parts().map(|part| part.at).min()?;
         let (mut sum, mut mass) = (0.0, 0.0);
         for part in self.parts() {
-            let middle = if part.spread { HALF } else { 0.0 };
-            sum += part.mass * (f64::from(part.at.since(first)) + middle);
+            sum += part.mass * (f64::from(part.at.since(first)) + part.mean());
             mass += part.mass;
         }
         (mass > 0.0).then(|| first.after(up(sum / mass)))
@@ -233,29 +271,26 @@ impl When {
 
     /// The time by which this probability is reached; `None` when it never is.
     pub(crate) fn quantile(&self, probability: f64) -> Option<Minute> {
-        let mut parts: Vec<Part> = self.parts().collect();
-        parts.sort_by_key(|part| part.at);
-        let mut sum = 0.0;
-        parts.into_iter().find_map(|part| {
-            let before = sum;
-            sum += part.mass;
-            let inside = (probability - before) / part.mass * f64::from(BIN);
-            let inside = if part.spread { up(inside) } else { 0 };
-            (sum >= probability).then(|| part.at.after(inside))
-        })
+        let parts: Vec<Part<'_>> = self.parts().collect();
+        let by = |at: i32| -> f64 {
+            let up_to = parts.iter().map(|part| part.up_to(at - part.at.0));
+            up_to.sum()
+        };
+        let mut low = parts.iter().map(|part| part.ends().0.0).min()?;
+        let mut high = parts.iter().map(|part| part.ends().1.0).max()?;
+        if by(high) < probability {
+            return None;
+        }
+        while low < high {
+            let middle = low.midpoint(high);
+            if by(middle) < probability {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        Some(Minute(low))
     }
-}
-
-/// Where cells begin: as those of the parts do, so that they are not spread once more; the delays of
-/// exact minutes begin half a bin after these.
-fn grid(exact: &[(Minute, f64)], spread: &[(Minute, f64)]) -> Minute {
-    let first = |parts: &[(Minute, f64)]| parts.iter().map(|(at, _)| *at).min();
-    let exact = first(exact).map(|at| at.after(BIN / 2));
-    let Some(spread) = first(spread) else {
-        return exact.unwrap_or_default();
-    };
-    let before = exact.map_or(0, |exact| spread.since(exact)).max(0);
-    spread.after(-(before.saturating_add(BIN - 1) / BIN).saturating_mul(BIN))
 }
 
 /// Parts of a distribution after a move.
@@ -264,19 +299,18 @@ struct Moved<To> {
     /// The move looked up last; it holds for a while.
     shift: Option<Shift>,
     until: Minute,
+    /// Whether a delay follows.
+    delays: bool,
     exact: Vec<(Minute, f64)>,
+    late: Vec<(Minute, f64)>,
     spread: Vec<(Minute, f64)>,
 }
 
 impl<To: Fn(Minute) -> Option<Shift>> Moved<To> {
-    /// Moves a part: what comes to one minute is gathered there, what keeps its distances stays
-    /// spread if all of the cell does.
-    fn add(&mut self, part: &Part) {
-        let (first, last) = if part.spread {
-            (part.at.after(1), part.at.after(BIN))
-        } else {
-            (part.at, part.at)
-        };
+    /// Moves a part: what comes to one minute is gathered there, what keeps its distances stays as it
+    /// is if all of it does.
+    fn add(&mut self, part: &Part<'_>) {
+        let (first, last) = part.ends();
         let up_to = |at: Minute| part.up_to(at.since(part.at));
         let mut from = first;
         while from <= last {
@@ -289,17 +323,52 @@ impl<To: Fn(Minute) -> Option<Shift>> Moved<To> {
                 return;
             }
             let end = shift.until.min(last).max(from);
-            if !shift.keeps {
-                let mass = up_to(end) - up_to(from.after(-1));
-                self.exact.push((shift.to, mass));
-            } else if part.spread && from == first && end == last {
-                self.spread.push((shift.of(from).after(-1), part.mass));
-            } else {
-                let minutes = (from.0..=end.0).map(Minute);
-                let moved = minutes.map(|at| (shift.of(at), up_to(at) - up_to(at.after(-1))));
-                self.exact.extend(moved);
+            let whole = from == first && end == last;
+            match part.shape {
+                _ if !shift.keeps => {
+                    let mass = up_to(end) - up_to(from.after(-1));
+                    self.exact.push((shift.to, mass));
+                }
+                Shape::Cell(_) if whole => {
+                    self.spread.push((shift.of(from).after(-1), part.mass));
+                }
+                Shape::Late(_) if whole && !self.delays => {
+                    self.late.push((shift.of(from), part.mass));
+                }
+                Shape::Late(_) => self.cut((from, end), shift, up_to),
+                Shape::Exact | Shape::Cell(_) => self.by_minute((from, end), shift, up_to),
             }
             from = end.after(1);
+        }
+    }
+
+    fn by_minute(
+        &mut self,
+        (from, end): (Minute, Minute),
+        shift: Shift,
+        up_to: impl Fn(Minute) -> f64,
+    ) {
+        let minutes = (from.0..=end.0).map(Minute);
+        let moved = minutes.map(|at| (shift.of(at), up_to(at) - up_to(at.after(-1))));
+        self.exact.extend(moved);
+    }
+
+    /// Cuts a stretch into cells; what is left of it at the end, into minutes.
+    fn cut(
+        &mut self,
+        (mut from, end): (Minute, Minute),
+        shift: Shift,
+        up_to: impl Fn(Minute) -> f64,
+    ) {
+        let mut before = up_to(from.after(-1));
+        while from.after(BIN - 1) <= end && shift.of(from) <= self.until {
+            let now = up_to(from.after(BIN - 1));
+            self.spread.push((shift.of(from).after(-1), now - before));
+            before = now;
+            from = from.after(BIN);
+        }
+        if shift.of(from) <= self.until {
+            self.by_minute((from, end), shift, up_to);
         }
     }
 }

@@ -31,6 +31,70 @@ pub(crate) struct Best {
     pub(crate) leg: u32,
 }
 
+/// Where departures lie, in order of their cut-offs.
+#[derive(Clone, Copy, Debug, Default)]
+struct Row {
+    /// First slot, and slots in use.
+    first: u32,
+    len: u32,
+    /// First cut-off, and departures per minute in 2⁻²⁰, to guess where a time lies.
+    start: i32,
+    rate: u32,
+}
+
+impl Row {
+    /// Of slots from `first` on, with these first and last cut-offs.
+    fn new(first: u32, len: usize, ends: Option<(i32, i32)>) -> Self {
+        let (start, last) = ends.unwrap_or_default();
+        let span = u64::try_from(last - start).unwrap_or(0) + 1;
+        let len = count(len);
+        Self {
+            first,
+            len,
+            start,
+            rate: u32::try_from((u64::from(len) << 20) / span).unwrap_or(u32::MAX),
+        }
+    }
+
+    fn range(&self) -> core::ops::Range<usize> {
+        self.first as usize..(self.first + self.len) as usize
+    }
+
+    /// About how many departures are before a time.
+    #[inline]
+    fn guess(&self, at: i32) -> usize {
+        let since = u64::try_from(at.saturating_sub(self.start)).unwrap_or(0);
+        let guess = (since * u64::from(self.rate)) >> 20;
+        usize::try_from(guess).unwrap_or(0).min(self.len as usize)
+    }
+
+    /// The first of the row's departures with a cut-off at `at` or later.
+    #[inline]
+    fn from<T: Copy>(&self, all: &[T], at: i32, board: impl Fn(&T) -> i32) -> Option<T> {
+        self.near(all, (self.guess(at), at), board)
+    }
+
+    /// The same, looked for from a guess.
+    #[inline]
+    fn near<T: Copy>(
+        &self,
+        all: &[T],
+        (mut index, at): (usize, i32),
+        board: impl Fn(&T) -> i32,
+    ) -> Option<T> {
+        let slots = all.get(self.range())?;
+        while let Some(before) = index.checked_sub(1)
+            && board(slots.get(before)?) >= at
+        {
+            index = before;
+        }
+        while board(slots.get(index)?) < at {
+            index += 1;
+        }
+        slots.get(index).copied()
+    }
+}
+
 /// Two nodes that at least one leg joins.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Pair {
@@ -38,12 +102,7 @@ pub(crate) struct Pair {
     pub(crate) to: u32,
     /// Least minutes from the cut-off to readiness, whatever the conditions.
     pub(crate) least: i32,
-    /// First slot, and slots in use.
-    first: u32,
-    len: u32,
-    /// First cut-off, and departures per minute in 2⁻²⁰, to guess where a time lies.
-    start: i32,
-    rate: u32,
+    row: Row,
     /// First leg, and number of legs.
     first_leg: u32,
     legs: u32,
@@ -58,13 +117,22 @@ pub(crate) struct Near {
     pub(crate) least: i32,
 }
 
+/// See [`Timetable::look`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look<'a> {
+    pub(crate) pair: &'a Pair,
+    guess: usize,
+    /// Cut-off there.
+    board: i32,
+}
+
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Timetable {
     /// By leg: its first slot; one entry more than legs.
     slots: Vec<u32>,
-    /// By leg: slots in use.
-    lens: Vec<u32>,
+    /// By leg.
+    rows: Vec<Row>,
     runs: Vec<Run>,
     /// In order of `from`, then `to`.
     pairs: Vec<Pair>,
@@ -91,9 +159,10 @@ impl Timetable {
         let effects = Effects::default();
         let mut runs = Vec::new();
         for leg in &network.legs {
-            table.slots.push(count(table.runs.len()));
+            let first = count(table.runs.len());
+            table.slots.push(first);
             departures(network, leg, &effects, &mut runs);
-            table.lens.push(count(runs.len()));
+            table.rows.push(Row::new(first, runs.len(), ends(&runs)));
             // Room for every departure: without its rival a dropped one may be worth taking.
             let room = network
                 .service(leg)
@@ -107,7 +176,7 @@ impl Timetable {
         for pair in 0..count(table.pairs.len()) {
             table.merge(pair);
             if let Some(pair) = table.pairs.get_mut(pair as usize) {
-                let slots = table.best.get(pair.range()).unwrap_or_default();
+                let slots = table.best.get(pair.row.range()).unwrap_or_default();
                 let least = slots.iter().map(|best| best.ready - best.board).min();
                 pair.least = least.unwrap_or(i32::MAX / 4);
             }
@@ -142,7 +211,10 @@ impl Timetable {
                 None => self.pairs.push(Pair {
                     from: leg.from.0,
                     to: leg.to.0,
-                    first: self.slots.get(number as usize).copied().unwrap_or(0),
+                    row: Row {
+                        first: self.slots.get(number as usize).copied().unwrap_or(0),
+                        ..Row::default()
+                    },
                     first_leg: number,
                     legs: 1,
                     ..Pair::default()
@@ -161,9 +233,8 @@ impl Timetable {
         };
         let mut all: Vec<Best> = Vec::new();
         for leg in pair.first_leg..pair.first_leg + pair.legs {
-            let from = self.slots.get(leg as usize).copied().unwrap_or(0) as usize;
-            let len = self.lens.get(leg as usize).copied().unwrap_or(0) as usize;
-            let runs = self.runs.get(from..from + len).unwrap_or_default();
+            let row = self.rows.get(leg as usize).copied().unwrap_or_default();
+            let runs = self.runs.get(row.range()).unwrap_or_default();
             all.extend(runs.iter().map(|run| Best {
                 board: run.board,
                 ready: run.ready,
@@ -183,15 +254,13 @@ impl Timetable {
             });
             all.reverse();
         }
-        let first = pair.first as usize;
+        let first = pair.row.first as usize;
         if let Some(slots) = self.best.get_mut(first..first + all.len()) {
             slots.copy_from_slice(&all);
         }
-        pair.len = count(all.len());
-        pair.start = all.first().map_or(0, |best| best.board);
-        let last = all.last().map_or(0, |best| best.board);
-        let span = u64::try_from(last - pair.start).unwrap_or(0) + 1;
-        pair.rate = u32::try_from((u64::from(pair.len) << 20) / span).unwrap_or(u32::MAX);
+        let ends = all.first().zip(all.last());
+        let ends = ends.map(|(first, last)| (first.board, last.board));
+        pair.row = Row::new(pair.row.first, all.len(), ends);
     }
 
     /// Compiles some legs again, under these effects.
@@ -212,8 +281,9 @@ impl Timetable {
             for (slot, run) in slots.iter_mut().zip(&runs) {
                 *slot = *run;
             }
-            if let Some(len) = self.lens.get_mut(at) {
-                *len = count(fits);
+            if let Some(row) = self.rows.get_mut(at) {
+                let kept = runs.get(..fits).unwrap_or_default();
+                *row = Row::new(row.first, fits, ends(kept));
             }
             pairs.extend(self.pair_of.get(at));
         }
@@ -266,35 +336,43 @@ impl Timetable {
 
     /// The departures worth taking of a pair, earliest first.
     pub(crate) fn departures(&self, pair: &Pair) -> &[Best] {
-        self.best.get(pair.range()).unwrap_or_default()
+        self.best.get(pair.row.range()).unwrap_or_default()
     }
 
     /// The departure of a pair that a parcel ready at `at` takes.
     #[inline]
     pub(crate) fn next(&self, pair: &Pair, at: i32) -> Option<Best> {
-        let slots = self.best.get(pair.range())?;
-        let since = u64::try_from(at.saturating_sub(pair.start)).unwrap_or(0);
-        let guess = (since * u64::from(pair.rate)) >> 20;
-        let mut index = usize::try_from(guess).unwrap_or(0).min(slots.len());
-        while let Some(before) = index.checked_sub(1)
-            && slots.get(before)?.board >= at
-        {
-            index = before;
+        pair.row.from(&self.best, at, |best| best.board)
+    }
+
+    /// Where the answer of [`Timetable::next`] about lies. Who looks at many pairs before the first
+    /// answer is needed waits for memory once, not for each.
+    #[inline]
+    pub(crate) fn look<'a>(&self, pair: &'a Pair, at: i32) -> Look<'a> {
+        let guess = pair.row.guess(at);
+        let slot = self.best.get(pair.row.first as usize + guess);
+        Look {
+            pair,
+            guess,
+            board: slot.map_or(i32::MIN, |best| best.board),
         }
-        while slots.get(index)?.board < at {
-            index += 1;
-        }
-        slots.get(index).copied()
+    }
+
+    /// [`Timetable::next`] from there.
+    #[inline]
+    pub(crate) fn next_near(&self, look: &Look<'_>, at: i32) -> Option<Best> {
+        // The cut-off there decides on which side of it the answer is.
+        let guess = look.guess + usize::from(look.board < at);
+        look.pair
+            .row
+            .near(&self.best, (guess, at), |best| best.board)
     }
 
     /// The last departure of a pair after which a parcel is ready by `limit`.
     pub(crate) fn last(&self, pair: &Pair, limit: i32) -> Option<Best> {
         let slots = self.departures(pair);
-        let since = limit.saturating_sub(pair.least).saturating_sub(pair.start);
-        let since = u64::try_from(since).unwrap_or(0);
-        let guess = (since * u64::from(pair.rate)) >> 20;
         // The number of departures that end in time.
-        let mut index = usize::try_from(guess).unwrap_or(0).min(slots.len());
+        let mut index = pair.row.guess(limit.saturating_sub(pair.least));
         while slots.get(index).is_some_and(|best| best.ready <= limit) {
             index += 1;
         }
@@ -310,29 +388,30 @@ impl Timetable {
 
     /// The departures of a leg, earliest first.
     pub(crate) fn runs(&self, leg: u32) -> &[Run] {
-        let from = self.slots.get(leg as usize).copied().unwrap_or(0) as usize;
-        let len = self.lens.get(leg as usize).copied().unwrap_or(0) as usize;
-        self.runs.get(from..from + len).unwrap_or_default()
+        let row = self.rows.get(leg as usize).copied().unwrap_or_default();
+        self.runs.get(row.range()).unwrap_or_default()
     }
 
     /// The departure of a leg that a parcel ready at `at` takes.
     #[inline]
     pub(crate) fn next_run(&self, leg: u32, at: i32) -> Option<Run> {
-        let runs = self.runs(leg);
-        let index = runs.partition_point(|run| run.board < at);
-        runs.get(index).copied()
+        self.rows
+            .get(leg as usize)?
+            .from(&self.runs, at, |run| run.board)
     }
 }
 
 impl Pair {
-    fn range(&self) -> core::ops::Range<usize> {
-        self.first as usize..(self.first + self.len) as usize
-    }
-
     /// Numbers of its legs.
     pub(crate) fn legs(&self) -> core::ops::Range<u32> {
         self.first_leg..self.first_leg + self.legs
     }
+}
+
+/// First and last cut-off.
+fn ends(runs: &[Run]) -> Option<(i32, i32)> {
+    let ends = runs.first().zip(runs.last());
+    ends.map(|(first, last)| (first.board, last.board))
 }
 
 /// Where each of `nodes` begins among sorted `keys`, and the end.
