@@ -21,6 +21,7 @@ mod commands;
 mod edges;
 mod eyes;
 mod lease;
+pub mod line;
 mod modbus;
 mod outputs;
 pub mod planted;
