@@ -2,7 +2,7 @@
 
 use sortline_cortex::Register;
 use sortline_logic::PDU_MAX;
-use sortline_logic::line::Line;
+use sortline_logic::rtu::Line;
 
 use crate::registers::Uart;
 

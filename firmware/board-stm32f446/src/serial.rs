@@ -1,7 +1,7 @@
 //! Modbus RTU on USART1, half duplex: the transceiver is driven while a reply goes out.
 
 use sortline_logic::PDU_MAX;
-use sortline_logic::line::Line;
+use sortline_logic::rtu::Line;
 
 use crate::pins;
 use crate::registers::usart1;

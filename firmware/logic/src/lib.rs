@@ -21,7 +21,6 @@ mod commands;
 mod edges;
 mod eyes;
 mod lease;
-pub mod line;
 mod modbus;
 mod outputs;
 pub mod planted;
