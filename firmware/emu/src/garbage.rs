@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use sortline_regmap as map;
-use sortline_regmap::{AckCode, Command, CommandKind};
+use sortline_regmap::{AckCode, Command, CommandKind, Refusal};
 
 use crate::clock;
 use crate::image::Image;
@@ -209,25 +209,32 @@ impl Run {
                 .all(|line| line.ends_with("watchdog"))
     }
 
-    /// Arms the board and leaves a stroke waiting.
+    /// Arms the board and leaves a stroke waiting; again when the host was too slow for the
+    /// watchdog.
     fn take(&mut self) -> Result<()> {
-        let epoch = self.controller.arm(WATCHDOG_MS)?;
-        self.seq += 1;
-        let command = Command {
-            kind: CommandKind::Stroke,
-            seq: self.seq,
-            epoch,
-            device: 1,
-            at: self.machine.pins.count() + 50,
-            hold: HOLD,
-            hold_ms_max: 1_000,
-            number: 0,
-        };
-        let answer = self.controller.command(&command)?;
-        ensure!(answer.result == AckCode::Accepted, "{answer:?}");
-        self.beaten = self.machine.now_ms()?;
-        self.ordered = false;
-        Ok(())
+        for _ in 0..10 {
+            let epoch = self.controller.arm(WATCHDOG_MS)?;
+            self.seq += 1;
+            let command = Command {
+                kind: CommandKind::Stroke,
+                seq: self.seq,
+                epoch,
+                device: 1,
+                at: self.machine.pins.count() + 50,
+                hold: HOLD,
+                hold_ms_max: 1_000,
+                number: 0,
+            };
+            let answer = self.controller.command(&command)?;
+            if answer.result == AckCode::Accepted {
+                self.beaten = self.machine.now_ms()?;
+                self.ordered = false;
+                return Ok(());
+            }
+            let stopped = AckCode::Refused(Refusal::Stopped);
+            ensure!(answer.result == stopped, "{answer:?}");
+        }
+        bail!("the board does not stay armed")
     }
 
     fn all(&mut self, frames: u64) -> Result<()> {
