@@ -28,6 +28,10 @@ const TESTS: [&str; 5] = [
     SCHEMA,
 ];
 
+/// Extents of the firmware's runs in a test: all counts and strokes, fewer losses and frames than a
+/// run of its own has.
+const FIRMWARE: [&str; 4] = ["--losses", "200", "--garbage-rtu", "500"];
+
 /// Generated schemas are compared with the committed ones.
 const SCHEMA: &str = "sortline-service/schema";
 
@@ -123,7 +127,7 @@ fn demo(arguments: &[String]) -> Result<ExitCode> {
 
 /// Everything that has to hold before a change lands.
 fn test() -> Result<()> {
-    let mut steps = Steps::new(8);
+    let mut steps = Steps::new(9);
     steps.step("system packages", "1 to 4 minutes the first time", || {
         setup::install(&Group::ALL)
     })?;
@@ -149,6 +153,10 @@ fn test() -> Result<()> {
         "10 to 15 minutes the first time, on two cores",
         || steps::cargo(&TESTS),
     )?;
+    steps.step("firmware under QEMU", "3 to 5 minutes", || {
+        setup::install_firmware()?;
+        firmware::run(&FIRMWARE.map(str::to_owned), false)
+    })?;
     steps.step(
         "dashboard in a browser",
         "1 minute",

@@ -176,10 +176,16 @@ impl Bus {
             unit,
             request,
         };
-        sleep_until(self.quiet_from).await;
+        // The runtime's clock counts whole milliseconds: even a wait that is over takes the rest
+        // of one.
+        if self.quiet_from > Instant::now() {
+            sleep_until(self.quiet_from).await;
+        }
         let begun = Instant::now();
         let reply = timeout_at(begun + self.deadline, self.exchange(exchange)).await;
-        self.quiet_from = Instant::now() + self.silence;
+        if !self.silence.is_zero() {
+            self.quiet_from = Instant::now() + self.silence;
+        }
         if !self.received.is_empty() {
             self.tap.show(Direction::Received, &self.received);
         }
@@ -236,7 +242,7 @@ impl Bus {
         let mut result = Ok(());
         for _ in 0..tries {
             self.drain().await?;
-            let token = self.transaction ^ 0xA55A;
+            let token = token(unit, self.transaction);
             let request = Request::Echo { token };
             result = match self.call_once(unit, &request, statistics).await {
                 // A device that knows no echo says so, and to no other request like this.
@@ -286,4 +292,15 @@ impl Bus {
             Some(Err(error)) => Err(BusError::Transport(error)),
         }
     }
+}
+
+/// A word for an echo, another one at each transaction.
+///
+/// A slave that does not know the function may take half of the echo for a frame and the other
+/// half, which begins with this word, for the next one. It stays in step when that seems to be a
+/// damaged frame for itself of a function that nobody knows: behind a frame for another unit,
+/// slaves made with libmodbus expect the answer of that unit, and take the next request for it.
+fn token(unit: u8, transaction: u16) -> u16 {
+    let [_, number] = transaction.to_be_bytes();
+    u16::from_be_bytes([unit, number | 0x80])
 }

@@ -3,6 +3,7 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use cortex_m::peripheral::SYST;
+use sortline_cortex::version;
 use sortline_logic::{Edge, Encoder, Limits, Node};
 use sortline_regmap::{Board, Image, ResetCause};
 
@@ -74,7 +75,7 @@ impl Field {
         };
         Legacy::leave(ResetCause::Power.code(), epoch);
         let image = Image {
-            version: version(),
+            version: VERSION,
             board: Board::Lm3s6965,
             reset: cause,
         };
@@ -220,17 +221,8 @@ pub(crate) fn note(greatest: &AtomicU32, value: u32) {
 }
 
 /// This crate's version: major, minor, patch.
-const fn version() -> [u16; 3] {
-    [
-        number(env!("CARGO_PKG_VERSION_MAJOR")),
-        number(env!("CARGO_PKG_VERSION_MINOR")),
-        number(env!("CARGO_PKG_VERSION_PATCH")),
-    ]
-}
-
-const fn number(text: &str) -> u16 {
-    match u16::from_str_radix(text, 10) {
-        Ok(number) => number,
-        Err(_) => 0,
-    }
-}
+const VERSION: [u16; 3] = version(
+    env!("CARGO_PKG_VERSION_MAJOR"),
+    env!("CARGO_PKG_VERSION_MINOR"),
+    env!("CARGO_PKG_VERSION_PATCH"),
+);

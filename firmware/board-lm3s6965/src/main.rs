@@ -22,10 +22,11 @@ mod registers;
 mod serial;
 
 use core::panic::PanicInfo;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::AtomicU32;
 
 use cortex_m::peripheral::SCB;
 use cortex_m_rt::{ExceptionFrame, exception};
+use sortline_cortex::Rounds;
 use sortline_regmap::ResetCause;
 
 use registers::watchdog;
@@ -37,15 +38,8 @@ static UPTIME_MS: AtomicU32 = AtomicU32::new(0);
 /// test harness.
 #[used]
 static STALLS: AtomicU32 = AtomicU32::new(0);
-/// Rounds of what runs when nothing else does; it stands when any task hangs.
-static ROUNDS: AtomicU32 = AtomicU32::new(0);
-
-fn round() {
-    ROUNDS.store(
-        ROUNDS.load(Ordering::Relaxed).wrapping_add(1),
-        Ordering::Relaxed,
-    );
-}
+/// Counted by what runs when nothing else does.
+static ROUNDS: Rounds = Rounds::new();
 
 /// The hardware watchdog: 400 ms to the bark, as many to the reset. An emulator on a busy machine
 /// may stand still for a long time, which is no fault of the program.
@@ -93,13 +87,14 @@ mod app {
     use cortex_m::peripheral::SYST;
     use cortex_m::peripheral::syst::SystClkSource;
     use lm3s6965::Interrupt;
+    use sortline_cortex::Watch;
     use sortline_regmap::ResetCause;
 
     use crate::field::{ENCODER_CLOCKS_MAX, Field, HANDLED, clocks_since, leave, note};
     use crate::network::{MEMORY, Memory, Network, Sockets};
     use crate::registers::stays_awake;
     use crate::serial::Serial;
-    use crate::{Dog, ROUNDS, STALLS, UPTIME_MS, pins, round};
+    use crate::{Dog, ROUNDS, STALLS, UPTIME_MS, pins};
 
     #[shared]
     struct Shared {
@@ -111,9 +106,7 @@ mod app {
         serial: Serial,
         network: Network,
         dog: Dog,
-        /// Rounds seen by the last tick that saw new ones, and ticks since.
-        rounds: u32,
-        stale: u32,
+        watch: Watch,
     }
 
     #[init(local = [memory: Memory = MEMORY, sockets: Sockets = Sockets::uninit()])]
@@ -147,8 +140,7 @@ mod app {
             dog: Dog::release(),
             serial: Serial::new(),
             network,
-            rounds: 0,
-            stale: 0,
+            watch: Watch::default(),
         };
         (Shared { field }, local)
     }
@@ -156,7 +148,7 @@ mod app {
     #[idle]
     fn idle(_: idle::Context) -> ! {
         loop {
-            round();
+            ROUNDS.count();
             if !stays_awake() {
                 cortex_m::asm::wfi();
             }
@@ -213,7 +205,7 @@ mod app {
         cx.shared.field.lock(|field| field.with_node(|_| {}));
     }
 
-    #[task(binds = SysTick, priority = 5, shared = [field], local = [dog, rounds, stale])]
+    #[task(binds = SysTick, priority = 5, shared = [field], local = [dog, watch])]
     fn tick(mut cx: tick::Context) {
         /// Longer than any work of the lower levels takes.
         const STALE_MS: u32 = 300;
@@ -228,14 +220,7 @@ mod app {
         let now = UPTIME_MS.load(Ordering::Relaxed).wrapping_add(elapsed);
         UPTIME_MS.store(now, Ordering::Relaxed);
         cx.shared.field.lock(|field| field.tick(now));
-        let rounds = ROUNDS.load(Ordering::Relaxed);
-        if rounds == *cx.local.rounds {
-            *cx.local.stale = cx.local.stale.saturating_add(1);
-        } else {
-            *cx.local.rounds = rounds;
-            *cx.local.stale = 0;
-        }
-        if *cx.local.stale < STALE_MS {
+        if cx.local.watch.look(&ROUNDS) < STALE_MS {
             cx.local.dog.feed();
         }
         // Both watch for silence.
@@ -261,7 +246,7 @@ mod app {
         });
         if more {
             // A flood is no hang.
-            round();
+            ROUNDS.count();
             rtic::pend(Interrupt::ETHERNET);
         }
     }

@@ -4,6 +4,7 @@
 //! the node is in use; an edge that came due meanwhile is done as soon as it is free.
 
 use cortex_m::peripheral::SYST;
+use sortline_cortex::version;
 use sortline_logic::{Encoder, Limits, Node, PDU_MAX};
 use sortline_regmap::{Board, Image, ResetCause};
 
@@ -43,7 +44,7 @@ impl Field {
     pub(crate) fn new() -> Self {
         let (cause, epoch) = take_legacy();
         let image = Image {
-            version: version(),
+            version: VERSION,
             board: Board::Stm32f446,
             reset: cause,
         };
@@ -154,17 +155,8 @@ fn take_legacy() -> (ResetCause, u16) {
 }
 
 /// This crate's version: major, minor, patch.
-const fn version() -> [u16; 3] {
-    [
-        number(env!("CARGO_PKG_VERSION_MAJOR")),
-        number(env!("CARGO_PKG_VERSION_MINOR")),
-        number(env!("CARGO_PKG_VERSION_PATCH")),
-    ]
-}
-
-const fn number(text: &str) -> u16 {
-    match u16::from_str_radix(text, 10) {
-        Ok(number) => number,
-        Err(_) => 0,
-    }
-}
+const VERSION: [u16; 3] = version(
+    env!("CARGO_PKG_VERSION_MAJOR"),
+    env!("CARGO_PKG_VERSION_MINOR"),
+    env!("CARGO_PKG_VERSION_PATCH"),
+);

@@ -24,18 +24,20 @@ use core::sync::atomic::AtomicU32;
 
 use cortex_m::peripheral::SCB;
 use cortex_m_rt::{ExceptionFrame, exception};
+use sortline_cortex::Rounds;
 use sortline_regmap::ResetCause;
 
 /// Milliseconds since start; wraps.
 static UPTIME_MS: AtomicU32 = AtomicU32::new(0);
-/// Rounds of what runs when nothing else does; it stands when any task hangs.
-static ROUNDS: AtomicU32 = AtomicU32::new(0);
+/// Counted by what runs when nothing else does.
+static ROUNDS: Rounds = Rounds::new();
 
 #[rtic::app(device = stm32f4::stm32f446, peripherals = false)]
 mod app {
     use core::sync::atomic::Ordering;
 
     use cortex_m::peripheral::syst::SystClkSource;
+    use sortline_cortex::Watch;
     use stm32f4::stm32f446::Interrupt;
 
     use crate::field::Field;
@@ -51,9 +53,7 @@ mod app {
     #[local]
     struct Local {
         serial: Serial,
-        /// Rounds seen by the last tick that saw new ones, and ticks since.
-        rounds: u32,
-        stale: u32,
+        watch: Watch,
     }
 
     #[init]
@@ -77,8 +77,7 @@ mod app {
         watchdog::RELOAD.write(400);
         let local = Local {
             serial: Serial::new(),
-            rounds: 0,
-            stale: 0,
+            watch: Watch::default(),
         };
         (Shared { field }, local)
     }
@@ -86,8 +85,7 @@ mod app {
     #[idle]
     fn idle(_: idle::Context) -> ! {
         loop {
-            let round = ROUNDS.load(Ordering::Relaxed).wrapping_add(1);
-            ROUNDS.store(round, Ordering::Relaxed);
+            ROUNDS.count();
             cortex_m::asm::wfi();
         }
     }
@@ -120,7 +118,7 @@ mod app {
         cx.shared.field.lock(|field| field.with_node(pins::stop));
     }
 
-    #[task(binds = SysTick, priority = 5, shared = [field], local = [rounds, stale])]
+    #[task(binds = SysTick, priority = 5, shared = [field], local = [watch])]
     fn tick(mut cx: tick::Context) {
         /// Longer than any work of the lower levels takes.
         const STALE_MS: u32 = 200;
@@ -128,14 +126,7 @@ mod app {
         let now = UPTIME_MS.load(Ordering::Relaxed).wrapping_add(1);
         UPTIME_MS.store(now, Ordering::Relaxed);
         cx.shared.field.lock(|field| field.tick(now));
-        let rounds = ROUNDS.load(Ordering::Relaxed);
-        if rounds == *cx.local.rounds {
-            *cx.local.stale = cx.local.stale.saturating_add(1);
-        } else {
-            *cx.local.rounds = rounds;
-            *cx.local.stale = 0;
-        }
-        if *cx.local.stale < STALE_MS {
+        if cx.local.watch.look(&ROUNDS) < STALE_MS {
             watchdog::KEY.write(0xAAAA);
         }
         // It watches for silence.

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use sortline_regmap as map;
-use sortline_regmap::{AckCode, Command, CommandKind};
-use sortline_sim::plant::Rng;
+use sortline_regmap::{AckCode, Command, CommandKind, Refusal};
 
 use crate::clock;
 use crate::image::Image;
 use crate::machine::{Machine, Pace};
 use crate::master::{Line, Master, PAUSE, UNIT, fault, is_late, rtu_frame, tcp_frame};
+use crate::nonsense::{Nonsense, fit_to_line, writes_control};
 
 /// Requests sent before their answers are read: on the serial line few, because a slow host tears
 /// a long burst apart.
@@ -25,8 +25,18 @@ const BEAT_MS: u32 = 25;
 /// A pause that ends every frame on the serial line, in milliseconds of the board's clock.
 const PAUSE_MS: u32 = 7;
 const WATCHDOG_MS: u16 = 90;
-/// A host that stalls lets the watchdog trip, as it must.
-const TRIPS_MAX: u32 = 200;
+/// Counts that the stroke which waits is out.
+const HOLD: u16 = 10;
+/// A host that stalls lets the watchdog trip, as it must; more than once in so many frames is no
+/// accident, and some at the beginning are none too many.
+const FRAMES_PER_TRIP: u64 = 100;
+const TRIPS_MIN: u64 = 20;
+/// Boards side by side, and frames that are worth one of their own.
+const BOARDS_MAX: u64 = 8;
+const FRAMES_PER_BOARD: u64 = 2_000;
+/// Frames after which the board's work is looked at.
+const PART_RTU: u64 = 1_000;
+const PART_TCP: u64 = 20_000;
 /// Of so many frames one may be torn apart by a slow host.
 const LOST_ONE_IN: u64 = 10;
 
@@ -37,36 +47,102 @@ pub(crate) enum Transport {
     Tcp,
 }
 
-/// Sends `frames` of garbage and holds the board to its promises.
+/// What was sent, and what became of it.
+#[derive(Debug, Default)]
+struct Tally {
+    sent: u64,
+    answered: u64,
+    closed: u64,
+    trips: u32,
+    /// Frames on the serial line that a slow host tore apart.
+    lost: u64,
+    /// Parts that were sent again.
+    again: u32,
+}
+
+impl Tally {
+    fn add(&mut self, other: &Self) {
+        self.sent += other.sent;
+        self.answered += other.answered;
+        self.closed += other.closed;
+        self.trips += other.trips;
+        self.lost += other.lost;
+        self.again += other.again;
+    }
+}
+
+/// Sends `frames` of garbage and holds the board to its promises; over the serial line, which is
+/// slow, to several boards side by side when there are many.
 pub(crate) fn run(image: &Image, transport: Transport, frames: u64, seed: u64) -> Result<String> {
-    let mut run = Run::new(image, transport, seed)?;
+    let boards = match transport {
+        Transport::Rtu => (frames / FRAMES_PER_BOARD).clamp(1, BOARDS_MAX),
+        Transport::Tcp => 1,
+    };
     let begun = clock::now();
-    run.all(frames).with_context(|| {
-        let console = run.machine.console().unwrap_or_default();
-        format!("after {} frames; the console says {console:?}", run.sent)
+    let mut all = Tally::default();
+    std::thread::scope(|scope| {
+        let each = frames.div_ceil(boards);
+        let boards: Vec<_> = (0..boards)
+            .map(|board| scope.spawn(move || run_board(image, transport, each, seed ^ board << 32)))
+            .collect();
+        for board in boards {
+            all.add(&board.join().ok().context("a board's thread panicked")??);
+        }
+        anyhow::Ok(())
     })?;
     ensure!(
-        run.lost * LOST_ONE_IN <= run.sent,
+        all.lost * LOST_ONE_IN <= all.sent,
         "{} of {} frames were lost",
-        run.lost,
-        run.sent
+        all.lost,
+        all.sent
     );
     Ok(format!(
         "{} garbage frames over {}: {} answered, every answer right, {} discarded, {} connections \
-         closed; no reset, no output moved, the stroke that waited fired at its count; {} watchdog \
-         trips and {} torn frames of a slow host; {:.0} frames/s",
-        run.sent,
+         closed; no reset, no output moved, every stroke that waited fired at its count; {} watchdog \
+         trips, {} torn frames and {} repeated parts of a slow host; {:.0} frames/s",
+        all.sent,
         match transport {
             Transport::Rtu => "Modbus RTU",
             Transport::Tcp => "Modbus TCP",
         },
-        run.answered,
-        run.sent - run.answered,
-        run.closed,
-        run.trips,
-        run.lost,
-        f64::from(u32::try_from(run.sent)?) / begun.elapsed().as_secs_f64()
+        all.answered,
+        all.sent - all.answered,
+        all.closed,
+        all.trips,
+        all.lost,
+        all.again,
+        f64::from(u32::try_from(all.sent)?) / begun.elapsed().as_secs_f64()
     ))
+}
+
+/// A board's share, in parts. A host that stalls for longer than the hardware watchdog allows has
+/// a board that sleeps start anew, and so would a hang: that part is sent again to a board that
+/// never sleeps, where a restart is no accident.
+fn run_board(image: &Image, transport: Transport, frames: u64, seed: u64) -> Result<Tally> {
+    // The serial line, of which QEMU takes a byte at a time, wants a board in the host's time, or
+    // pauses would come into its frames.
+    let (pace, most) = match transport {
+        Transport::Rtu => (Pace::Live, PART_RTU),
+        Transport::Tcp => (Pace::Counted, PART_TCP),
+    };
+    let mut run = Run::new(image, transport, pace)?;
+    let mut all = Tally::default();
+    for part in 0..frames.div_ceil(most) {
+        let seed = seed ^ part << 40;
+        let frames = most.min(frames - part * most);
+        let went = run.part(frames, seed);
+        if went.is_err() && pace == Pace::Live && run.was_starved() {
+            all.again += 1;
+            run = Run::new(image, transport, Pace::Counted)?;
+            run.part(frames, seed).context("sent again")?;
+            all.add(&run.tally);
+            run = Run::new(image, transport, pace)?;
+        } else {
+            went?;
+            all.add(&run.tally);
+        }
+    }
+    Ok(all)
 }
 
 struct Run {
@@ -76,27 +152,18 @@ struct Run {
     controller: Master,
     /// Where the garbage goes.
     victim: Master,
-    rng: Rng,
+    nonsense: Nonsense,
     boot: Vec<u16>,
+    /// A request among the garbage was a sound one to the register that arms and disarms.
+    ordered: bool,
     seq: u16,
     /// When the last sign of life was given, by the board's clock.
     beaten: u32,
-    sent: u64,
-    answered: u64,
-    closed: u64,
-    trips: u32,
-    /// Frames on the serial line that a slow host tore apart.
-    lost: u64,
+    tally: Tally,
 }
 
 impl Run {
-    fn new(image: &Image, transport: Transport, seed: u64) -> Result<Self> {
-        // In time that the host does not touch; but the serial line, of which QEMU takes a byte at
-        // a time, wants the host's time, or pauses would come into its frames.
-        let pace = match transport {
-            Transport::Rtu => Pace::Live,
-            Transport::Tcp => Pace::Counted,
-        };
+    fn new(image: &Image, transport: Transport, pace: Pace) -> Result<Self> {
         let mut machine = Machine::start(image, pace)?;
         machine.pins.stop_circuit(true)?;
         let (mut controller, victim) = match transport {
@@ -104,47 +171,74 @@ impl Run {
             Transport::Tcp => (machine.rtu()?, machine.tcp()?),
         };
         let boot = controller.read(map::IDENT.start, 16)?;
-        let mut run = Self {
+        Ok(Self {
             machine,
             transport,
             controller,
             victim,
-            rng: Rng::new(seed, 2),
+            nonsense: Nonsense::new(transport, 0),
             boot,
+            ordered: false,
             seq: 0,
             beaten: 0,
-            sent: 0,
-            answered: 0,
-            closed: 0,
-            trips: 0,
-            lost: 0,
-        };
-        run.take()?;
-        Ok(run)
+            tally: Tally::default(),
+        })
     }
 
-    /// Arms the board and leaves a stroke waiting.
+    /// Sends one part, and sees that the board works still.
+    fn part(&mut self, frames: u64, seed: u64) -> Result<()> {
+        self.nonsense = Nonsense::new(self.transport, seed);
+        self.tally = Tally::default();
+        self.take()?;
+        self.all(frames).with_context(|| {
+            let console = self.machine.console().unwrap_or_default();
+            format!(
+                "after {} frames of seed {seed}; the console says {console:?}",
+                self.tally.sent
+            )
+        })
+    }
+
+    /// True when the hardware watchdog had the board start anew.
+    fn was_starved(&self) -> bool {
+        let console = self.machine.console().unwrap_or_default();
+        console.lines().count() > 1
+            && console
+                .lines()
+                .skip(1)
+                .all(|line| line.ends_with("watchdog"))
+    }
+
+    /// Arms the board and leaves a stroke waiting; again when the host was too slow for the
+    /// watchdog.
     fn take(&mut self) -> Result<()> {
-        let epoch = self.controller.arm(WATCHDOG_MS)?;
-        self.seq += 1;
-        let command = Command {
-            kind: CommandKind::Stroke,
-            seq: self.seq,
-            epoch,
-            device: 1,
-            at: self.machine.pins.count() + 50,
-            hold: 10,
-            hold_ms_max: 1_000,
-            number: 0,
-        };
-        let answer = self.controller.command(&command)?;
-        ensure!(answer.result == AckCode::Accepted, "{answer:?}");
-        self.beaten = self.machine.now_ms()?;
-        Ok(())
+        for _ in 0..10 {
+            let epoch = self.controller.arm(WATCHDOG_MS)?;
+            self.seq += 1;
+            let command = Command {
+                kind: CommandKind::Stroke,
+                seq: self.seq,
+                epoch,
+                device: 1,
+                at: self.machine.pins.count() + 50,
+                hold: HOLD,
+                hold_ms_max: 1_000,
+                number: 0,
+            };
+            let answer = self.controller.command(&command)?;
+            if answer.result == AckCode::Accepted {
+                self.beaten = self.machine.now_ms()?;
+                self.ordered = false;
+                return Ok(());
+            }
+            let stopped = AckCode::Refused(Refusal::Stopped);
+            ensure!(answer.result == stopped, "{answer:?}");
+        }
+        bail!("the board does not stay armed")
     }
 
     fn all(&mut self, frames: u64) -> Result<()> {
-        while self.sent < frames {
+        while self.tally.sent < frames {
             self.batch()?;
             self.keep_alive()?;
         }
@@ -162,13 +256,11 @@ impl Run {
         ensure!(!moved, "garbage moved an output");
         let status = self.controller.status()?;
         if !status.health.flags.has(map::Flags::ARMED) {
+            let tripped = status.health.flags.has(map::Flags::TRIPPED);
+            ensure!(tripped || self.ordered, "disarmed by garbage");
+            self.tally.trips += u32::from(tripped);
             ensure!(
-                status.health.flags.has(map::Flags::TRIPPED),
-                "disarmed by garbage"
-            );
-            self.trips += 1;
-            ensure!(
-                self.trips <= TRIPS_MAX,
+                u64::from(self.tally.trips) <= TRIPS_MIN + self.tally.sent / FRAMES_PER_TRIP,
                 "the watchdog trips again and again"
             );
             self.take()?;
@@ -177,7 +269,7 @@ impl Run {
     }
 
     fn batch(&mut self) -> Result<()> {
-        if self.rng.below(4) == 0 {
+        if self.nonsense.below(4) == 0 {
             return match self.transport {
                 Transport::Rtu => self.damaged_on_the_line(),
                 Transport::Tcp => self.nonsense_in_the_stream(),
@@ -189,12 +281,13 @@ impl Run {
             Transport::Rtu => BATCH_RTU,
             Transport::Tcp => BATCH_TCP,
         };
-        for number in 0..=self.rng.below(most) {
-            let request = self.request();
+        for number in 0..=self.nonsense.below(most) {
+            let request = self.nonsense.request();
             bytes.extend(match self.transport {
                 Transport::Rtu => rtu_frame(UNIT, &request),
                 Transport::Tcp => tcp_frame(u16::try_from(number)?, &request),
             });
+            self.ordered |= writes_control(&request);
             requests.push(request);
         }
         self.victim.send_bytes(&bytes)?;
@@ -205,7 +298,7 @@ impl Run {
             let answer = match self.victim.hear() {
                 Err(error) if is_late(&error) && self.transport == Transport::Rtu => {
                     // A slow host paused within a frame: the board discards until a silence.
-                    self.lost += u64::try_from(requests.len())? - u64::from(number);
+                    self.tally.lost += u64::try_from(requests.len())? - u64::from(number);
                     self.machine.pass(PAUSE_MS)?;
                     self.victim.discard()?;
                     break;
@@ -215,113 +308,27 @@ impl Run {
             if let Some(fault) = fault(request, &answer) {
                 bail!("{fault}: {answer:02x?} to {request:02x?}");
             }
-            self.answered += 1;
+            self.tally.answered += 1;
         }
-        self.sent += u64::try_from(requests.len())?;
+        self.tally.sent += u64::try_from(requests.len())?;
         Ok(())
-    }
-
-    /// Function code and data that a sound frame can carry, and mostly makes no sense.
-    fn request(&mut self) -> Vec<u8> {
-        let functions = [1, 2, 3, 4, 5, 6, 15, 16, 23];
-        let pick = usize::try_from(self.rng.below(9)).unwrap_or(0);
-        let mut request = vec![functions.get(pick).copied().unwrap_or(3)];
-        match self.rng.below(4) {
-            // Near to a real one: addresses of the map, small counts, then damage.
-            0 | 1 => {
-                let address = self.address();
-                request.extend(address.to_be_bytes());
-                // Mostly few registers: long answers take long on the line and say no more.
-                let most = if self.rng.below(8) == 0 { 130 } else { 6 };
-                let count = u16::try_from(self.rng.below(most)).unwrap_or(0);
-                request.extend(count.to_be_bytes());
-                if matches!(request.first(), Some(15 | 16 | 23)) {
-                    self.add_data(&mut request);
-                }
-                if self.rng.below(3) == 0 {
-                    self.damage(&mut request);
-                }
-            }
-            // A sound function code with anything behind it.
-            2 => self.add_anything(&mut request),
-            // Anything at all.
-            _ => {
-                request.clear();
-                request.push(self.byte());
-                self.add_anything(&mut request);
-            }
-        }
-        request.truncate(253);
-        if self.transport == Transport::Rtu {
-            fit_to_line(&mut request);
-        }
-        request
-    }
-
-    fn address(&mut self) -> u16 {
-        // The blocks that a write can be for come most often.
-        let starts = [0, 16, 100, 160, 170, 180, 1_000, 2_000, 2_880, 60_000];
-        let pick = usize::try_from(self.rng.below(10)).unwrap_or(0);
-        let start: u16 = starts.get(pick).copied().unwrap_or(0);
-        start.wrapping_add(u16::try_from(self.rng.below(50)).unwrap_or(0))
-    }
-
-    fn add_data(&mut self, request: &mut Vec<u8>) {
-        let bytes = self.rng.below(60);
-        request.push(u8::try_from(bytes).unwrap_or(0));
-        for _ in 0..bytes {
-            let byte = self.byte();
-            request.push(byte);
-        }
-    }
-
-    fn add_anything(&mut self, request: &mut Vec<u8>) {
-        for _ in 0..self.rng.below(40) {
-            let byte = self.byte();
-            request.push(byte);
-        }
-    }
-
-    fn damage(&mut self, bytes: &mut Vec<u8>) {
-        match self.rng.below(3) {
-            0 => {
-                bytes.pop();
-            }
-            1 => {
-                let byte = self.byte();
-                bytes.push(byte);
-            }
-            _ => {
-                let length = u64::try_from(bytes.len()).unwrap_or(1).max(1);
-                let at = usize::try_from(self.rng.below(length)).unwrap_or(0);
-                let flip = 1_u8 << self.rng.below(8);
-                if let Some(byte) = bytes.get_mut(at) {
-                    *byte ^= flip;
-                }
-            }
-        }
-    }
-
-    fn byte(&mut self) -> u8 {
-        let [byte, ..] = self.rng.bits().to_le_bytes();
-        byte
     }
 
     /// A frame with damage or of another unit: nothing comes back, and after a pause the line works.
     fn damaged_on_the_line(&mut self) -> Result<()> {
-        let mut request = self.request();
+        let mut request = self.nonsense.request();
         fit_to_line(&mut request);
         let mut frame = rtu_frame(UNIT, &request);
-        if self.rng.below(4) == 0 {
-            frame = rtu_frame(2 + self.byte() % 100, &request);
+        if self.nonsense.below(4) == 0 {
+            frame = rtu_frame(2 + self.nonsense.byte() % 100, &request);
         } else {
-            let at = usize::try_from(self.rng.below(u64::try_from(frame.len())?))?;
+            let at = usize::try_from(self.nonsense.below(u64::try_from(frame.len())?))?;
             if let Some(byte) = frame.get_mut(at) {
-                *byte ^= 1 << self.rng.below(8);
+                *byte ^= 1 << self.nonsense.below(8);
             }
         }
         self.victim.send_bytes(&frame)?;
-        self.sent += 1;
+        self.tally.sent += 1;
         self.machine.pass(PAUSE_MS)?;
         // An answer of any other kind would be one to this frame. On a host that is slow enough
         // the board cannot see the pause; then it hears the next question.
@@ -336,10 +343,10 @@ impl Run {
     /// Bytes that are no Modbus TCP: the connection ends without an answer, and only that one.
     fn nonsense_in_the_stream(&mut self) -> Result<()> {
         let mut bytes = tcp_frame(1, &[3, 0, 0, 0, 2]);
-        match self.rng.below(3) {
+        match self.nonsense.below(3) {
             0 => {
                 // Protocol id.
-                let byte = self.byte().max(1);
+                let byte = self.nonsense.byte().max(1);
                 if let Some(place) = bytes.get_mut(2) {
                     *place = byte;
                 }
@@ -347,7 +354,7 @@ impl Run {
             1 => {
                 // Length 0, 1 or over 254.
                 let lengths = [[0, 0], [0, 1], [0, 255], [0xFF, 0xFF]];
-                let pick = usize::try_from(self.rng.below(4)).unwrap_or(0);
+                let pick = usize::try_from(self.nonsense.below(4)).unwrap_or(0);
                 let length = lengths.get(pick).copied().unwrap_or_default();
                 if let Some(place) = bytes.get_mut(4..6) {
                     place.copy_from_slice(&length);
@@ -358,10 +365,10 @@ impl Run {
             }
         }
         self.victim.send_bytes(&bytes)?;
-        self.sent += 1;
+        self.tally.sent += 1;
         let heard = self.victim.hear();
         ensure!(heard.is_err(), "{heard:02x?} to {bytes:02x?}");
-        self.closed += 1;
+        self.tally.closed += 1;
         self.victim = connect(self.machine.modbus)?;
         Ok(())
     }
@@ -380,7 +387,7 @@ impl Run {
             if self.fire()? {
                 return Ok(());
             }
-            self.trips += 1;
+            self.tally.trips += 1;
             self.take()?;
         }
         bail!("the stroke that waited does not fire");
@@ -400,37 +407,16 @@ impl Run {
             self.machine.pins.forward()?;
         }
         ensure!(self.machine.pins.count() == fire_at, "the belt lost count");
-        Ok(self.machine.pins.diverters() == 1 << 1)
-    }
-}
-
-/// On the line a frame ends where its function code says: data of another length would be two
-/// frames, or half a one. Makes the bytes as long as they say.
-fn fit_to_line(request: &mut Vec<u8>) {
-    let counted = |request: &[u8], at: usize| request.get(at).map_or(0, |byte| usize::from(*byte));
-    let length = match request.first() {
-        Some(1..=6) => 5,
-        Some(15 | 16) => 6 + counted(request, 5),
-        Some(23) => 10 + counted(request, 9),
-        // Known by the silence behind it, which a batch does not have.
-        _ => {
-            if let Some(first) = request.first_mut() {
-                *first = 3;
-            }
-            5
+        let fired = self.machine.pins.diverters() == 1 << 1;
+        for _ in 0..HOLD {
+            self.machine.pins.forward()?;
         }
-    };
-    request.resize(length, 0);
-    if request.len() > 253 {
-        request.truncate(253);
-        let (count, fixed) = if request.first() == Some(&23) {
-            (9, 10)
-        } else {
-            (5, 6)
-        };
-        if let Some(place) = request.get_mut(count) {
-            *place = u8::try_from(253 - fixed).unwrap_or(0);
-        }
+        ensure!(
+            self.machine.pins.diverters() == 0,
+            "the stroke does not end"
+        );
+        self.machine.pins.take_risen();
+        Ok(fired)
     }
 }
 

@@ -18,6 +18,8 @@ use crate::pins::Pins;
 
 /// Longest time from the start of QEMU until it can be talked to.
 const START: Duration = Duration::from_secs(20);
+/// Between two looks at the board's clock.
+pub(crate) const GLANCE: Duration = Duration::from_micros(500);
 /// Between two looks for something to appear.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -132,6 +134,7 @@ impl Machine {
         let (begun, host) = (self.now_ms()?, clock::now());
         while self.now_ms()?.wrapping_sub(begun) < ms {
             ensure!(host.elapsed() < START, "the board's clock stands still");
+            std::thread::sleep(GLANCE);
         }
         Ok(())
     }

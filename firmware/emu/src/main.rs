@@ -12,6 +12,7 @@ mod interop;
 mod machine;
 mod master;
 mod monitor;
+mod nonsense;
 mod pins;
 mod resets;
 mod silence;

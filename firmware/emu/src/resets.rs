@@ -108,11 +108,14 @@ fn take(master: &mut Master) -> Result<(u16, Command)> {
 fn refuse(master: &mut Master, epoch: u16, stale: &Command) -> Result<()> {
     for _ in 0..10 {
         ensure!(master.arm(90)? != epoch, "the epoch came back");
-        match master.command(stale)?.result {
-            AckCode::Refused(Refusal::StaleEpoch) => return Ok(()),
-            AckCode::Refused(Refusal::Stopped) => {}
-            other => bail!("{other:?} to a command of its last life"),
+        let result = master.command(stale)?.result;
+        if result == AckCode::Refused(Refusal::StaleEpoch) {
+            return Ok(());
         }
+        ensure!(
+            result == AckCode::Refused(Refusal::Stopped),
+            "{result:?} to a command of its last life"
+        );
     }
     bail!("the board does not stay armed")
 }

@@ -13,7 +13,7 @@ use sortline_sim::plant::Rng;
 
 use crate::clock;
 use crate::image::Image;
-use crate::machine::{Machine, Pace};
+use crate::machine::{GLANCE, Machine, Pace};
 use crate::master::Master;
 
 /// Longest time from the last heartbeat that counted until all outputs are off.
@@ -23,7 +23,7 @@ const WATCHDOG_MS: u16 = 90;
 /// Boards side by side.
 const BOARDS: u32 = 2;
 /// An output that has not gone off by then, by the host's clock, is a failure in any case.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Between signs of life that do not count, in virtual milliseconds.
 const EMPTY_MS: u32 = 15;
 
@@ -205,6 +205,7 @@ fn fall_silent(machine: &mut Machine, master: &mut Master, way: Way) -> Result<(
                 return Ok(());
             }
             ensure!(begun.elapsed() < PATIENCE, "outputs stay on: {way:?}");
+            std::thread::sleep(GLANCE);
         }
         back ^= 1;
         match way {

@@ -19,7 +19,7 @@ const WATCHDOG_MS: u16 = 90;
 /// Signs of life at least this often, in milliseconds of the board's clock.
 const BEAT_MS: u32 = 20;
 /// A host that stalls lets the watchdog trip, as it must; more than once in so many counts is no
-/// accident.
+/// accident, beyond some at the beginning.
 const COUNTS_PER_TRIP: u32 = 1_000;
 /// Outputs of the board, and the pairs that must never be out together.
 const DIVERTERS: u64 = 6;
@@ -61,7 +61,6 @@ pub(crate) struct Outcome {
 
 impl Outcome {
     const fn trips_too_often(&self) -> bool {
-        // Some at the beginning are none too many.
         self.trips > 5 + self.counts / COUNTS_PER_TRIP
     }
 
