@@ -1,6 +1,6 @@
 // What people do without thinking: leave a page half-way, print, type in capitals, come back, look again.
 import { axe, count, hold, text, until } from "./checks.mjs";
-import { visit } from "./pages.mjs";
+import { replayFrom, visit } from "./pages.mjs";
 
 export const habits = {
   async "what was changed of a plan is still there after a look at something else"({ page }) {
@@ -62,19 +62,10 @@ export const habits = {
   async "a recorded time is replayed by keyboard"(world) {
     const { page } = world;
     await visit(page, "simulator/replay");
-    await page.getByLabel("Length").selectOption({ label: "5 mins" });
-    const field = page.locator("input[type=datetime-local]");
-    const hour = Date.parse(`${await field.inputValue()}Z`);
-    // It begins an hour ago; the line has run for two minutes.
-    // A whole minute is written without its seconds.
-    await field.fill(new Date(hour + 57 * 60_000).toISOString().slice(0, 19).replace(/:00$/, ""));
-    await page.getByRole("button", { name: "Open", exact: true }).click();
-    await until(async () => (await count(page, "input[type=range]")) === 1, "the recording");
+    await replayFrom(page, 3);
     await axe(world);
     const clock = () => text(page, ".player .clock");
     const parcels = () => count(page, ".player .parcel");
-    await until(async () => await page.evaluate(() => document.activeElement?.type === "range"), "the slider has the focus");
-    for (let i = 0; i < 10; i += 1) await page.keyboard.press("l");
     await until(async () => (await parcels()) > 2, "parcels on the belt");
     const spots = () => page.$$eval(".player .parcel", (all) => all.map((e) => e.style.transform).join());
     const [before, then] = [await spots(), await clock()];
