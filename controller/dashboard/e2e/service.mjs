@@ -229,8 +229,10 @@ const parts = {
   },
 
   async "recorded minutes are replayed"() {
+    await until(async () => (await state()).rates.inducted > 25, "the line has run for a while", 120_000);
     await visit(page, "simulator/replay");
-    await replayFrom(page, 3);
+    // And a minute on: what was on the belt some seconds ago.
+    await replayFrom(page, 1.2);
     await until(async () => (await count(page, ".player .parcel")) > 3, "parcels on the belt");
     await picture(page, "replay");
     const spots = () => page.$$eval(".player .parcel", (all) => all.map((e) => e.style.transform).join());
