@@ -79,6 +79,23 @@ export const habits = {
     await page.getByLabel("Speed").selectOption("60");
   },
 
+  async "a double click does one thing, not what stands there next"({ page, mock }) {
+    await visit(page, "chutes");
+    const chute = mock.plant.chutes.find((c) => c.kind === "sort" && c.count > 0 && c.state === "ready");
+    const box = await page.getByRole("button", { name: `Close bag: ${chute.name}`, exact: true }).boundingBox();
+    const [x, y] = [box.x + 20, box.y + box.height / 2];
+    await page.mouse.click(x, y);
+    await until(() => chute.bag.state === "closed", "the bag is closed");
+    await page.getByRole("button", { name: `Emptied: ${chute.name}`, exact: true }).waitFor();
+    // The second press of a double click, as the browser tells it.
+    await page.mouse.down({ clickCount: 2 });
+    await page.mouse.up({ clickCount: 2 });
+    await page.waitForTimeout(500);
+    hold(chute.bag.state === "closed" && chute.count > 0, "it was not taken away");
+    await page.mouse.click(x, y);
+    await until(() => chute.bag.state === "open", "a press on its own does it");
+  },
+
   async "a name in capitals and a code in small letters are understood"({ page, mock }) {
     mock.office.open = false;
     mock.office.enrolment = true;
