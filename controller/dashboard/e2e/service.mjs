@@ -64,8 +64,9 @@ function end(child) {
 }
 
 const say = (line) => process.stdout.write(`${line}\n`);
-/** A picture for the user guide, of a page as it is. */
+/** A picture for the user guide, of a page as it mostly is: alarms whose cause is gone are answered for. */
 const picture = async (page, name) => {
+  if (name !== "alarms") await answerFor("returned");
   await page.evaluate(() => (document.documentElement.dataset.theme = "light"));
   await page.waitForTimeout(300);
   await page.screenshot({ path: join(pictures, `${name}.png`) });
@@ -114,6 +115,12 @@ const state = async () => {
   const [{ id }] = await (await page.request.get(`${base}/api/v1/lines`)).json();
   return (await page.request.get(`${base}/api/v1/lines/${id}/state`)).json();
 };
+
+/** Acknowledges alarms, those in one state or all. */
+async function answerFor(which) {
+  const alarms = (await state()).alarms.filter((alarm) => which === undefined || alarm.state === which);
+  for (const { id } of alarms) await page.request.post(`${base}/api/v1/alarms/${id}/acknowledge`);
+}
 
 const parts = {
   async "the first administrator is enrolled, and shown what to do first"() {
@@ -215,7 +222,7 @@ const parts = {
     await until(async () => (await count(page, "main table")) === 1, "a simulated run", 90_000);
     await picture(page, "simulator");
     // With every bag changed and answered for: the pictures show a line as it mostly is.
-    for (const { id } of (await state()).alarms) await page.request.post(`${base}/api/v1/alarms/${id}/acknowledge`);
+    await answerFor();
     await visit(page, "routes");
     await page.getByLabel(/^To:/).fill("FR 69001");
     await page.keyboard.press("Enter");
