@@ -1,6 +1,6 @@
 // What people do without thinking: leave a page half-way, print, type in capitals, come back, look again.
 import { axe, count, hold, text, until } from "./checks.mjs";
-import { visit } from "./pages.mjs";
+import { replayFrom, visit } from "./pages.mjs";
 
 export const habits = {
   async "what was changed of a plan is still there after a look at something else"({ page }) {
@@ -62,18 +62,10 @@ export const habits = {
   async "a recorded time is replayed by keyboard"(world) {
     const { page } = world;
     await visit(page, "simulator/replay");
-    await page.getByLabel("Length").selectOption({ label: "5 mins" });
-    const field = page.locator("input[type=datetime-local]");
-    const hour = Date.parse(`${await field.inputValue()}Z`);
-    // It begins an hour ago; the line has run for two minutes.
-    await field.fill(new Date(hour + 57 * 60_000).toISOString().slice(0, 19));
-    await page.getByRole("button", { name: "Open", exact: true }).click();
-    await until(async () => (await count(page, "input[type=range]")) === 1, "the recording");
+    await replayFrom(page, 3);
     await axe(world);
     const clock = () => text(page, ".player .clock");
     const parcels = () => count(page, ".player .parcel");
-    await until(async () => await page.evaluate(() => document.activeElement?.type === "range"), "the slider has the focus");
-    for (let i = 0; i < 10; i += 1) await page.keyboard.press("l");
     await until(async () => (await parcels()) > 2, "parcels on the belt");
     const spots = () => page.$$eval(".player .parcel", (all) => all.map((e) => e.style.transform).join());
     const [before, then] = [await spots(), await clock()];
@@ -85,6 +77,23 @@ export const habits = {
     hold((await clock()) === stopped, "it stands");
     await page.keyboard.press("n");
     await page.getByLabel("Speed").selectOption("60");
+  },
+
+  async "a double click does one thing, not what stands there next"({ page, mock }) {
+    await visit(page, "chutes");
+    const chute = mock.plant.chutes.find((c) => c.kind === "sort" && c.count > 0 && c.state === "ready");
+    const box = await page.getByRole("button", { name: `Close bag: ${chute.name}`, exact: true }).boundingBox();
+    const [x, y] = [box.x + 20, box.y + box.height / 2];
+    await page.mouse.click(x, y);
+    await until(() => chute.bag.state === "closed", "the bag is closed");
+    await page.getByRole("button", { name: `Emptied: ${chute.name}`, exact: true }).waitFor();
+    // The second press of a double click, as the browser tells it.
+    await page.mouse.down({ clickCount: 2 });
+    await page.mouse.up({ clickCount: 2 });
+    await page.waitForTimeout(500);
+    hold(chute.bag.state === "closed" && chute.count > 0, "it was not taken away");
+    await page.mouse.click(x, y);
+    await until(() => chute.bag.state === "open", "a press on its own does it");
   },
 
   async "a name in capitals and a code in small letters are understood"({ page, mock }) {

@@ -28,6 +28,20 @@ export async function visit(page, place) {
   await until(async () => (await count(page, "main .skeleton")) === 0, `${place} is loaded`);
 }
 
+/** Opens five recorded minutes that began so many minutes ago, and goes one of them on. */
+export async function replayFrom(page, minutes) {
+  await page.getByLabel("Length").selectOption({ label: "5 mins" });
+  // The field begins with the hour before.
+  const field = page.locator("input[type=datetime-local]");
+  const hour = Date.parse(`${await field.inputValue()}Z`);
+  // A whole minute is written without its seconds.
+  await field.fill(new Date(hour + (60 - minutes) * 60_000).toISOString().slice(0, 19).replace(/:00$/, ""));
+  await page.getByRole("button", { name: "Open", exact: true }).click();
+  await until(async () => (await count(page, "input[type=range]")) === 1, "the recording");
+  await until(() => page.evaluate(() => document.activeElement?.type === "range"), "the slider has the focus");
+  for (let i = 0; i < 6; i += 1) await page.keyboard.press("l");
+}
+
 /** The page of one parcel that was sorted. */
 const parcelPage = (plant) => `parcels/${plant.ended.find((life) => life.outcome.outcome === "sorted").id}`;
 

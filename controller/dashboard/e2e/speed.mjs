@@ -198,8 +198,9 @@ export async function longWatch(world, minutes, told = () => {}) {
   const flat = () => after.bytes - before.bytes < GROWTH_MAX && after.nodes - before.nodes < NODES_MAX;
   // On a busy machine the page still draws what it was told last; what it has kept does not go by waiting.
   await until(async () => ((after = await held(session)), flat()), "", 15_000).catch(() => {});
-  const grown = (slope(settled) / 1e3).toFixed(0);
-  const text = `${grown} kB an hour; ${(before.bytes / 1e6).toFixed(1)} to ${(after.bytes / 1e6).toFixed(1)} MB, ${before.nodes} to ${after.nodes} nodes in ${minutes} simulated minutes (${Math.round((Date.now() - begun) / 1_000)} s)`;
+  // Of a short watch the slope is chance: what it holds at a moment differs by more than it could gain.
+  const grown = minutes < 60 ? "" : `${(slope(settled) / 1e3).toFixed(0)} kB an hour; `;
+  const text = `${grown}${(before.bytes / 1e6).toFixed(1)} to ${(after.bytes / 1e6).toFixed(1)} MB, ${before.nodes} to ${after.nodes} nodes in ${minutes} simulated minutes (${Math.round((Date.now() - begun) / 1_000)} s)`;
   hold(flat(), text);
   return text;
 }

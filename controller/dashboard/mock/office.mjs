@@ -312,7 +312,7 @@ export class Office {
       const snow = { id: "snow", from: at(-3600), to: at(7200), change: { kind: "close", place: "PL-WAW" }, reason: this.text("snow", 0) };
       return ok({ conditions: [{ source: "file", condition: snow }, ...[...this.told.values()].map((condition) => ({ source: "told", condition }))] });
     }
-    const leg = { mode: "road", from: "DE-FRA", to: "FR-LYS", depart: at(3600), arrive: at(30_000), carrier: "Demo", service: "R12", cut_off: at(3000) };
+    const leg = { mode: "truck", from: "DE-FRA", to: "FR-LYS", depart: at(3600), arrive: at(30_000), carrier: "Demo", service: "R12", cut_off: at(3000) };
     return ok([0.97, 0.71].map((chance, i) => ({ rank: i + 1, legs: [leg], arrive: at(30_000), arrive_p50: at(30_500), arrive_p90: at(36_000), promise: at(40_000), on_time_probability: chance, cost: { amount: 4.2 + i, currency: "EUR" }, co2_kg: 0.31, customs: [], why: ["keeps the promise at the least cost"] })));
   }
 

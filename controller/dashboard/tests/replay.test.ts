@@ -55,6 +55,10 @@ test("while the belt stood, so did its parcels", () => {
 test("sums and marks are those up to the moment", () => {
   const rejected: MovedStep = { at: at(9_000), parcel: 8, step: "ended", outcome: { outcome: "rejected", cause: "gap" } };
   const steps = [...life(7, 0), ...life(8, 2_000).slice(0, 3), rejected].sort((a, b) => a.at.localeCompare(b.at));
+  const later = new Recording(topology, UM, T0 + 5_000);
+  later.add(steps);
+  expect(later.at(T0 + 1_500).length, "what came before is on the belt").toBe(1);
+  expect(later.sums(T0 + 60_000), "and does not count").toMatchObject({ inducted: 0, rejected: 1 });
   const recording = recorded(steps);
   expect(recording.sums(T0 + 1_000)).toMatchObject({ inducted: 1, sorted: 0 });
   const all = recording.sums(T0 + 60_000);

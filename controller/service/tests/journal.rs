@@ -115,6 +115,7 @@ mod tests {
         };
         assert_eq!(check((0, 100), None, 10, &[1, 2, 3, 4, 5]), None);
         assert_eq!(check((20, 40), None, 10, &[2, 3]), None);
+        assert_eq!(check((20, 40), None, 3, &[2, 3]), None, "the end was seen");
         let next = check((11, 51), None, 2, &[2, 3]);
         assert!(next.is_some(), "there is more");
         let next = check((11, 51), next, 2, &[4, 5]);

@@ -63,8 +63,11 @@ interface Lap {
   fired: number;
 }
 
-/** A lap that never ends in the recording is shown for so long; the loop may take most of it. */
-const LAP_MS_MAX = 120_000;
+/**
+ * A lap that never ends in the recording is shown for so long; the loop may take most of it. What came
+ * onto the belt so long before a moment may still be on it then.
+ */
+export const LAP_MS_MAX = 120_000;
 /** After its end a parcel slides on into its chute for so long. */
 const SLIDE_MS = 400;
 /** Below this share of the belt's speed it did not run slowly: it stood for a while. */
@@ -77,13 +80,18 @@ export class Recording {
   private readonly open = new Map<number, Lap>();
   private readonly belt: { at: number; travel: number }[] = [];
   private readonly ends: { at: number; kind: string; chute: number | null }[] = [];
-  private count: number | null = null;
+  private ticks: number | null = null;
   private travel = 0;
   private readonly eyes: Map<number, number>;
   private readonly mmPerTick: number;
   private readonly speed: number;
 
-  constructor(topology: Topology, umPerTick: number) {
+  /** `since`: what happened before only says what was on the belt then. */
+  constructor(
+    topology: Topology,
+    umPerTick: number,
+    private readonly since = -Infinity,
+  ) {
     this.eyes = new Map(topology.eye.map((eye) => [eye.id, eye.position_mm ?? 0]));
     this.mmPerTick = umPerTick / 1_000;
     this.speed = topology.belt.speed_mm_per_s / 1_000;
@@ -116,10 +124,10 @@ export class Recording {
         if (lap) lap.fired = Math.min(lap.fired, at);
         break;
       case "aborted":
-        this.marks.push({ at, parcel: step.parcel, kind: "aborted", cause: step.cause });
+        this.note({ at, parcel: step.parcel, kind: "aborted", cause: step.cause });
         break;
       case "recirculated":
-        this.ends.push({ at, kind: "laps", chute: null });
+        this.count({ at, kind: "laps", chute: null });
         break;
       case "ended":
         this.end(step, at, lap);
@@ -128,15 +136,23 @@ export class Recording {
     }
   }
 
+  private note(mark: Marked): void {
+    if (mark.at >= this.since) this.marks.push(mark);
+  }
+
+  private count(end: { at: number; kind: string; chute: number | null }): void {
+    if (end.at >= this.since) this.ends.push(end);
+  }
+
   /** The belt's travel at a count; the encoder's counter begins again at 0 after 2^32. */
   private follow(at: number, ticks: number): number {
-    const moved = this.count === null ? 0 : (ticks - this.count) | 0;
+    const moved = this.ticks === null ? 0 : (ticks - this.ticks) | 0;
     const travel = this.travel + moved * this.mmPerTick;
     const last = this.belt.at(-1);
     // Steps are written a moment after their count: only what goes on says where the belt was when.
     if (!last || (at > last.at && travel > last.travel)) {
       this.belt.push({ at, travel });
-      this.count = ticks;
+      this.ticks = ticks;
       this.travel = travel;
     }
     return travel;
@@ -156,7 +172,7 @@ export class Recording {
     };
     this.open.set(step.parcel, lap);
     this.laps.push(lap);
-    if ((step.lap ?? 0) === 0) this.ends.push({ at, kind: "inducted", chute: null });
+    if ((step.lap ?? 0) === 0) this.count({ at, kind: "inducted", chute: null });
   }
 
   private end(step: MovedStep, at: number, lap: Lap | undefined): void {
@@ -165,9 +181,9 @@ export class Recording {
     if (lap) lap.to = at + SLIDE_MS;
     this.open.delete(step.parcel);
     const kind = outcome.outcome;
-    this.ends.push({ at, kind, chute: outcome.chute ?? outcome.seen ?? null });
+    this.count({ at, kind, chute: outcome.chute ?? outcome.seen ?? null });
     if (kind === "rejected" || kind === "missort" || kind === "lost") {
-      this.marks.push({ at, parcel: step.parcel, kind, cause: outcome.cause });
+      this.note({ at, parcel: step.parcel, kind, cause: outcome.cause });
     }
   }
 
@@ -204,7 +220,7 @@ export class Recording {
     return shown;
   }
 
-  /** What had happened from the beginning up to a time. */
+  /** What had happened since the beginning, up to a time. */
   sums(time: number): Sums {
     const sums: Sums = { inducted: 0, sorted: 0, rejected: 0, missort: 0, lost: 0, laps: 0, chutes: new Map() };
     for (const end of this.ends) {

@@ -69,9 +69,10 @@ export interface Destination {
 export interface Life {
   id: number;
   outcome: Ended | null;
-  disposition: Disposition;
-  inducted: string | null;
-  destination: Destination | null;
+  /** A service older than this page tells none of these three in a list. */
+  disposition?: Disposition;
+  inducted?: string | null;
+  destination?: Destination | null;
   steps: Step[];
 }
 

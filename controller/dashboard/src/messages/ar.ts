@@ -46,7 +46,7 @@ const operator: OperatorMessages = {
   "rate.no_target": "لا هدف محدد",
   "rate.read_rate": "معدل القراءة",
   "rate.no_read": "{count} لم تُقرأ",
-  "rate.unread_now": "كثير من الأخيرة لم يُقرأ",
+  "rate.unread_now": "منخفض الآن",
   "rate.sorted": "مفروزة",
   "rate.of_inducted": "من {count} أُدخلت",
   "rate.rejected": "مرفوضة",

@@ -46,7 +46,7 @@ const operator: OperatorMessages = {
   "rate.no_target": "kein Ziel gesetzt",
   "rate.read_rate": "Leserate",
   "rate.no_read": "{count} nicht gelesen",
-  "rate.unread_now": "zu viele der letzten nicht",
+  "rate.unread_now": "zurzeit niedrig",
   "rate.sorted": "Sortiert",
   "rate.of_inducted": "von {count} aufgelegten",
   "rate.rejected": "Aussortiert",

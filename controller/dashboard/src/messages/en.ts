@@ -46,7 +46,7 @@ const operator = {
   "rate.no_target": "no target set",
   "rate.read_rate": "Read rate",
   "rate.no_read": "{count} not read",
-  "rate.unread_now": "too many of the last",
+  "rate.unread_now": "low at present",
   "rate.sorted": "Sorted",
   "rate.of_inducted": "of {count} inducted",
   "rate.rejected": "Rejected",

@@ -46,7 +46,7 @@ const operator: OperatorMessages = {
   "rate.no_target": "sin objetivo",
   "rate.read_rate": "Tasa de lectura",
   "rate.no_read": "{count} sin leer",
-  "rate.unread_now": "demasiados de los últimos no",
+  "rate.unread_now": "baja ahora",
   "rate.sorted": "Clasificados",
   "rate.of_inducted": "de {count} inducidos",
   "rate.rejected": "Rechazados",

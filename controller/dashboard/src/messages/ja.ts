@@ -46,7 +46,7 @@ const operator: OperatorMessages = {
   "rate.no_target": "目標未設定",
   "rate.read_rate": "読取率",
   "rate.no_read": "未読 {count} 件",
-  "rate.unread_now": "直近の未読が多い",
+  "rate.unread_now": "現在低下",
   "rate.sorted": "仕分け済み",
   "rate.of_inducted": "投入 {count} 件中",
   "rate.rejected": "リジェクト",

@@ -46,7 +46,7 @@ const operator: OperatorMessages = {
   "rate.no_target": "未设目标",
   "rate.read_rate": "识读率",
   "rate.no_read": "{count} 件未读",
-  "rate.unread_now": "最近未读过多",
+  "rate.unread_now": "近期偏低",
   "rate.sorted": "已分拣",
   "rate.of_inducted": "共上件 {count} 件",
   "rate.rejected": "剔除",

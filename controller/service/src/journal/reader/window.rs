@@ -42,7 +42,8 @@ impl Reader {
         let mut window = Window::default();
         for (seq, wall, body) in rows {
             if wall >= to {
-                return Ok(window);
+                window.next = None;
+                break;
             }
             window.next = full.then_some(seq.saturating_add(1));
             if let Action::Parcel { parcel, step } = self.parse("action", seq, &body)? {
