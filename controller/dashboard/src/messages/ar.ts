@@ -1,6 +1,7 @@
 /** العربية. */
 import type { Messages, OperatorMessages } from ".";
 import { more } from "./ar.more";
+import { upkeep } from "./ar.upkeep";
 
 const operator: OperatorMessages = {
   "page.title": "نظرة على الخط",
@@ -327,4 +328,4 @@ const operator: OperatorMessages = {
   "coding.split_rate": "اختلاف بين المُدخلين",
 };
 
-export const ar: Messages = { ...operator, ...more };
+export const ar: Messages = { ...operator, ...more, ...upkeep };

@@ -1,6 +1,7 @@
 /** Deutsch. */
 import type { Messages, OperatorMessages } from ".";
 import { more } from "./de.more";
+import { upkeep } from "./de.upkeep";
 
 const operator: OperatorMessages = {
   "page.title": "Linienübersicht",
@@ -327,4 +328,4 @@ const operator: OperatorMessages = {
   "coding.split_rate": "Personen uneins",
 };
 
-export const de: Messages = { ...operator, ...more };
+export const de: Messages = { ...operator, ...more, ...upkeep };

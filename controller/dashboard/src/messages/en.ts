@@ -1,5 +1,6 @@
 /** English. The keys of this table are the keys of all others. */
 import { more } from "./en.more";
+import { upkeep } from "./en.upkeep";
 
 const operator = {
   "page.title": "Line overview",
@@ -328,4 +329,4 @@ const operator = {
   "coding.split_rate": "Coders differ",
 } as const;
 
-export const en = { ...operator, ...more } as const;
+export const en = { ...operator, ...more, ...upkeep } as const;

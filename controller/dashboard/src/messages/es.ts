@@ -1,6 +1,7 @@
 /** Español. */
 import type { Messages, OperatorMessages } from ".";
 import { more } from "./es.more";
+import { upkeep } from "./es.upkeep";
 
 const operator: OperatorMessages = {
   "page.title": "Vista de la línea",
@@ -327,4 +328,4 @@ const operator: OperatorMessages = {
   "coding.split_rate": "Las personas difieren",
 };
 
-export const es: Messages = { ...operator, ...more };
+export const es: Messages = { ...operator, ...more, ...upkeep };

@@ -1,16 +1,18 @@
 /**
  * Every text of the page, in every language, each in a file of its own that is loaded when it is
  * chosen; the compiler refuses a missing or surplus key. What an operator does not meet stands in
- * the file `.more` beside it. Words for alarms and causes are the service's.
+ * the files `.more` and `.upkeep` beside it. Words for alarms and causes are the service's.
  */
 import type { en } from "./en";
 import type { more } from "./en.more";
+import type { upkeep } from "./en.upkeep";
 import type { Words } from "../lib/words";
 
 export type MessageKey = keyof typeof en;
 export type Messages = Record<MessageKey, string>;
 export type MoreMessages = Record<keyof typeof more, string>;
-export type OperatorMessages = Omit<Messages, keyof MoreMessages>;
+export type UpkeepMessages = Record<keyof typeof upkeep, string>;
+export type OperatorMessages = Omit<Messages, keyof MoreMessages | keyof UpkeepMessages>;
 
 interface Entry {
   /** The language's name in itself. */

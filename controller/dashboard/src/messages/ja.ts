@@ -1,6 +1,7 @@
 /** 日本語。 */
 import type { Messages, OperatorMessages } from ".";
 import { more } from "./ja.more";
+import { upkeep } from "./ja.upkeep";
 
 const operator: OperatorMessages = {
   "page.title": "ライン概要",
@@ -327,4 +328,4 @@ const operator: OperatorMessages = {
   "coding.split_rate": "入力者どうしの不一致",
 };
 
-export const ja: Messages = { ...operator, ...more };
+export const ja: Messages = { ...operator, ...more, ...upkeep };

@@ -1,6 +1,7 @@
 /** 简体中文。 */
 import type { Messages, OperatorMessages } from ".";
 import { more } from "./zh.more";
+import { upkeep } from "./zh.upkeep";
 
 const operator: OperatorMessages = {
   "page.title": "产线总览",
@@ -328,4 +329,4 @@ const operator: OperatorMessages = {
   "coding.split_rate": "录入员之间不同",
 };
 
-export const zh: Messages = { ...operator, ...more };
+export const zh: Messages = { ...operator, ...more, ...upkeep };
