@@ -12,10 +12,10 @@ use sortline_fieldbus::address::{Address, Dialer};
 use sortline_fieldbus::bus::{Bus, BusError};
 use sortline_fieldbus::pdu::{Reply, Request, Table};
 use sortline_fieldbus::tap::Tap;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, interval};
 
 /// The program has to load a library; a machine may be busy.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 const CALL: Duration = Duration::from_secs(10);
 
 /// A running slave, ended when dropped.
@@ -54,12 +54,13 @@ async fn start(framing: &str) -> Option<(Slave, Bus)> {
     };
     let dialer = Dialer::to(&address, None);
     let begun = Instant::now();
+    let mut attempts = interval(Duration::from_millis(50));
     loop {
+        attempts.tick().await;
         match Bus::connect(&dialer, CALL, Tap::default()).await {
             Ok(bus) => return Some((slave, bus)),
             Err(error) => assert!(begun.elapsed() < START, "{error}"),
         }
-        sleep(Duration::from_millis(50)).await;
     }
 }
 
