@@ -384,19 +384,6 @@ pub(crate) mod tests {
             },
             r#""seq":258,"stroke":257"#,
         );
-        let jog = Command {
-            device: 3,
-            at: 900,
-            hold_ms_max: 400,
-            ..blank(CommandKind::Jog)
-        };
-        check(
-            Wanted::Command {
-                command: jog,
-                until: 900,
-            },
-            r#""seq":258,"diverter":3,"at_ticks":900,"hold_ms_max":400"#,
-        );
         let arm = Wanted::Control {
             request: ControlRequest::Arm,
             watchdog_ms: 100,
@@ -414,6 +401,23 @@ pub(crate) mod tests {
         };
         check(replay, r#""from":655360,"count":15"#);
         check(Wanted::Lookup { seq: 258 }, r#""seq":258"#);
+    }
+
+    #[test]
+    fn a_jog_there_and_back() {
+        let jog = Command {
+            device: 3,
+            at: 900,
+            hold_ms_max: 400,
+            ..blank(CommandKind::Jog)
+        };
+        check(
+            Wanted::Command {
+                command: jog,
+                until: 900,
+            },
+            r#""seq":258,"diverter":3,"at_ticks":900,"hold_ms_max":400"#,
+        );
     }
 
     /// Payloads that are none of the commands, and look like some.
