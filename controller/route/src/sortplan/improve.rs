@@ -5,11 +5,13 @@ use super::{Loads, Part, Task, bound};
 /// Most steps away from the peak.
 const STEPS_MAX: usize = 2_000;
 /// Most trades looked at, of several parts each way between two chutes.
-const TRADES_MAX: usize = 10_000_000;
+const TRADES_MAX: usize = 3_000_000;
 /// About as many sets of parts of a chute are looked at.
 const PICKS_MAX: usize = 1_000;
 /// Most trades that gain nothing.
 const SIDEWAYS_MAX: usize = 100;
+/// Most times that some parts are exchanged whatever it costs, to get away from where nothing helps.
+const KICKS_MAX: usize = 60;
 /// This part of the bound above it is near enough: nobody notices.
 const NEAR: i64 = 100;
 /// Most parts that a chute gives in a trade.
@@ -23,7 +25,8 @@ pub(super) struct Search<'a> {
     /// By part: its chute.
     place: Vec<usize>,
     loads: Loads,
-    bound: i64,
+    /// Loads up to this are good: no peak can be lower, or it is near enough.
+    level: i64,
     /// Changes of chute still allowed.
     left: usize,
 }
@@ -32,6 +35,7 @@ pub(super) struct Search<'a> {
 struct Budget {
     trades: usize,
     sideways: usize,
+    kicks: usize,
 }
 
 /// A way to change the assignment.
@@ -54,7 +58,7 @@ impl<'a> Search<'a> {
             parts,
             place: vec![0; parts.len()],
             loads: Loads::empty(task, parts),
-            bound: bound(parts, task.chutes.len()),
+            level: bound(parts, task.chutes.len()),
             left: task.changes_max.unwrap_or(usize::MAX),
         }
     }
@@ -89,15 +93,9 @@ impl<'a> Search<'a> {
     }
 
     fn has_room(&self, chute: usize) -> bool {
-        let most = self
-            .task
-            .chutes
-            .get(chute)
-            .map_or(0, |chute| chute.destinations_max);
-        self.loads
-            .count
-            .get(chute)
-            .is_some_and(|count| *count < most)
+        let (info, count) = (self.task.chutes.get(chute), self.loads.count.get(chute));
+        info.zip(count)
+            .is_some_and(|(info, count)| *count < info.destinations_max)
     }
 
     /// Peak of a chute with a part more, then what decides between equals.
@@ -203,7 +201,7 @@ impl<'a> Search<'a> {
         peak
     }
 
-    /// What the loads of two chutes are above the bound, squared, after a step.
+    /// What the loads of two chutes are above the level, squared, after a step.
     fn excess_after(&self, step: Step) -> i64 {
         let (part, from, to, back) = match step {
             Step::Move(part, to) => (part, self.of(part), to, None),
@@ -223,7 +221,7 @@ impl<'a> Search<'a> {
     }
 
     fn above(&self, load: i64) -> i64 {
-        let above = (load - self.bound).max(0);
+        let above = (load - self.level).max(0);
         above * above
     }
 
@@ -237,14 +235,17 @@ impl<'a> Search<'a> {
 
     /// Takes load from chutes above the bound, the highest first, until none is or nothing helps.
     /// Squares are lowered, not the peak itself: a step that only makes room for another counts.
-    /// Trades of several parts are looked for only when no single move or exchange helps and the peak
-    /// is not near the bound.
+    /// When no single move or exchange helps and the peak is not near the bound, loads near it are good
+    /// enough, which leaves few chutes to mend and room in the others; then trades of several parts
+    /// are looked for.
     pub(super) fn flatten(&mut self) {
-        let near = self.bound + self.bound / NEAR;
+        let near = self.level + self.level / NEAR;
         let mut budget = Budget {
             trades: TRADES_MAX,
             sideways: SIDEWAYS_MAX,
+            kicks: KICKS_MAX,
         };
+        let mut best = (i64::MAX, Vec::new());
         for _ in 0..STEPS_MAX {
             let mut high: Vec<usize> = (0..self.task.chutes.len())
                 .filter(|chute| self.excess(*chute) > 0)
@@ -252,8 +253,51 @@ impl<'a> Search<'a> {
             high.sort_by_key(|chute| (core::cmp::Reverse(self.excess(*chute)), *chute));
             if let Some(step) = high.iter().find_map(|chute| self.best_step(*chute)) {
                 self.apply(step);
-            } else if self.loads.peak() <= near || !self.trades(&high, &mut budget) {
+            } else if self.loads.peak() <= near {
                 return;
+            } else if self.level < near {
+                self.level = near;
+            } else if !self.trades(&high, &mut budget) && !self.kick(&mut best, &mut budget) {
+                break;
+            }
+        }
+        self.back_to(&best);
+    }
+
+    /// Exchanges some parts of the highest chute for others, from the best assignment so far, which it
+    /// keeps; whether it did. With few changes allowed none is spent on this.
+    fn kick(&mut self, best: &mut (i64, Vec<usize>), budget: &mut Budget) -> bool {
+        const PARTS: usize = 3;
+        if self.loads.peak() < best.0 {
+            *best = (self.loads.peak(), self.place.clone());
+        }
+        if self.task.changes_max.is_some() || budget.kicks == 0 || budget.trades == 0 {
+            return false;
+        }
+        budget.kicks -= 1;
+        budget.sideways = budget.sideways.max(PARTS);
+        self.back_to(best);
+        let high = (0..self.task.chutes.len()).max_by_key(|chute| self.excess(*chute));
+        let here: Vec<usize> = (0..self.parts.len())
+            .filter(|part| Some(self.of(*part)) == high)
+            .collect();
+        // Other parts each time, all over the chutes; the factors are without meaning.
+        for turn in 0..PARTS {
+            let step = budget.kicks * PARTS + turn;
+            let ours = here.get(step * 5 % here.len().max(1)).copied().unwrap_or(0);
+            let theirs = step * 37 % self.parts.len().max(1);
+            if self.of(ours) != self.of(theirs) {
+                self.apply(Step::Swap(ours, theirs));
+            }
+        }
+        true
+    }
+
+    /// Restores an assignment, unless the present one is as good.
+    fn back_to(&mut self, (peak, place): &(i64, Vec<usize>)) {
+        if self.loads.peak() > *peak {
+            for (part, chute) in place.iter().enumerate() {
+                self.transfer(part, *chute);
             }
         }
     }
@@ -345,7 +389,7 @@ impl<'a> Search<'a> {
         all
     }
 
-    /// What the loads of two chutes are above the bound, squared, after a trade.
+    /// What the loads of two chutes are above the level, squared, after a trade.
     fn excess_traded(&self, (from, away): (usize, &Pick), (to, back): (usize, &Pick)) -> i64 {
         let loads = self.loads.of(from).iter().zip(self.loads.of(to));
         let moved = away.parcels.iter().zip(&back.parcels);
