@@ -265,22 +265,10 @@ fn renew(
 ) -> usize {
     let mut renewed = 0;
     for (group, steps) in groups.iter().zip(plans) {
-        let boards = |step: &&Step| {
-            let cutoff = network.leg(step.leg).map_or(0, |leg| leg.cutoff);
-            step.departs.after(-cutoff) < at
-        };
-        let gone = steps.iter().take_while(boards).count();
-        let Some(rest) = steps.get(gone..).filter(|rest| !rest.is_empty()) else {
+        let Some(plan) = Plan::left(network, steps, (group.ready, group.zone), at) else {
             continue;
         };
-        let here = rest
-            .first()
-            .and_then(|step| network.leg(step.leg))
-            .map(|leg| leg.from);
-        let before = gone.checked_sub(1).and_then(|last| steps.get(last));
-        let ready = before.map_or(group.ready, |step| step.ready).max(at);
-        let Some(from) = here else { continue };
-        let plan = Plan::of(from, ready, group.zone, rest.to_vec());
+        let gone = steps.len() - plan.legs();
         let new = planner
             .replan(network, &plan)
             .and_then(|replanned| replanned.plan);

@@ -24,15 +24,6 @@ pub struct Plan {
 }
 
 impl Plan {
-    pub(crate) const fn of(from: Node, ready: Minute, to: Node, steps: Vec<Step>) -> Self {
-        Self {
-            from,
-            ready,
-            to,
-            steps,
-        }
-    }
-
     /// Where the parcel is.
     #[must_use]
     pub const fn from(&self) -> Node {
@@ -55,6 +46,36 @@ impl Plan {
     #[must_use]
     pub fn arrive(&self) -> Minute {
         self.steps.last().map_or(self.ready, |step| step.ready)
+    }
+
+    /// What is left of it at a time: the legs whose cut-off is not over, from where the parcel is then;
+    /// `None` when there are none.
+    #[must_use]
+    pub fn rest(&self, network: &Network, at: Minute) -> Option<Self> {
+        Self::left(network, &self.steps, (self.ready, self.to), at)
+    }
+
+    /// The same of steps for a parcel that was ready at a time and must get to a node.
+    pub(crate) fn left(
+        network: &Network,
+        steps: &[Step],
+        (ready, to): (Minute, Node),
+        at: Minute,
+    ) -> Option<Self> {
+        let over = |step: &&Step| {
+            let cutoff = network.leg(step.leg).map_or(0, |leg| leg.cutoff);
+            step.departs.after(-cutoff) < at
+        };
+        let gone = steps.iter().take_while(over).count();
+        let rest = steps.get(gone..)?;
+        let from = network.leg(rest.first()?.leg)?.from;
+        let before = gone.checked_sub(1).and_then(|last| steps.get(last));
+        Some(Self {
+            from,
+            ready: before.map_or(ready, |step| step.ready).max(at),
+            to,
+            steps: rest.to_vec(),
+        })
     }
 
     pub(crate) fn steps(&self) -> &[Step] {

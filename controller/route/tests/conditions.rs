@@ -212,6 +212,35 @@ fn touched_plans_are_replanned_and_say_why() {
     );
 }
 
+#[test]
+fn what_is_left_of_a_plan_begins_where_the_parcel_is() {
+    let network = Network::new(&small(3)).unwrap();
+    let mut planner = Planner::new(&network);
+    let nodes: Vec<Node> = network.nodes().map(|(node, _)| node).collect();
+    let mut changes = 0;
+    for (from, to) in nodes.iter().zip(nodes.iter().rev()).take(12) {
+        let Some(plan) = planner.plan(&network, *from, FROM.after(2 * DAY_MIN), *to) else {
+            continue;
+        };
+        assert_eq!(plan.rest(&network, plan.ready()), Some(plan.clone()));
+        assert_eq!(plan.rest(&network, plan.arrive()), None);
+        let mut at = plan.ready();
+        while let Some(rest) = plan.rest(&network, at) {
+            assert_eq!((rest.to(), rest.arrive()), (plan.to(), plan.arrive()));
+            assert!(rest.ready() >= at && rest.legs() <= plan.legs());
+            let begins = plan.legs() - rest.legs();
+            let mut passed = std::iter::once(*from).chain(plan.nodes(&network));
+            assert_eq!(passed.nth(begins), Some(rest.from()));
+            // A plan of earliest arrivals stays one on the way.
+            let again = planner.plan(&network, rest.from(), rest.ready(), rest.to());
+            assert_eq!(again.map(|plan| plan.arrive()), Some(plan.arrive()));
+            changes += usize::from(begins > 0);
+            at = at.after(30);
+        }
+    }
+    assert!(changes > 0);
+}
+
 /// Conditions that cannot be taken, each with the field that is wrong.
 fn bad(service: &str) -> Vec<(Condition, &'static str)> {
     let service = service.to_owned();

@@ -44,7 +44,7 @@ pub struct Plan {
     pub expanded: usize,
     /// Queries that vulture answers too.
     pub raptor: usize,
-    /// Queries for Pareto sets; a fifth of them also without tolerance and by vulture.
+    /// Queries for Pareto sets; a fifth of them also by vulture.
     pub pareto: usize,
 }
 
@@ -135,8 +135,12 @@ pub struct Pareto {
     pub covered: f64,
     /// vulture's multi-criteria RAPTOR: arrival, price and number of trips.
     pub vulture: Times,
-    /// Median of vulture over median of Sortline.
+    /// Median of vulture over median of Sortline, on the queries both answered.
     pub times_vulture: f64,
+    /// vulture on the same criteria: arrival, price, emissions, and the number of trips.
+    pub vulture_co2: Times,
+    /// The ratio of these.
+    pub times_vulture_co2: f64,
 }
 
 /// What a route found without the timetable costs when it is followed in the timetable.
@@ -171,8 +175,12 @@ pub struct Disruption {
     pub kept_h: f64,
     /// Mean extra hours of the new plans.
     pub replanned_h: f64,
-    /// The latter over the former.
+    /// Mean extra hours had it been known before the parcels left: no plan does with less.
+    pub known_h: f64,
+    /// Those of the new plans over those of the old ones.
     pub share: f64,
+    /// The same had it been known.
+    pub share_known: f64,
 }
 
 /// Probability of keeping the promise.

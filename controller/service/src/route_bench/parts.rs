@@ -6,7 +6,7 @@ use sortline_route::generator::Draw;
 use sortline_route::sortplan::{Chute, Demand, Task, Weights, optimise};
 use sortline_route::{
     Bounds, Change, Condition, DAY_MIN, Goal, Kind, Level, Limits, Minute, Mode, Node, Plan,
-    Planner, Point, Query, Reach, Table,
+    Planner, Point, Query, Reach, Replanned, Table,
 };
 use tokio::sync::watch;
 
@@ -180,40 +180,46 @@ impl Bench<'_> {
             .map(|question| self.points(question, TOLERANCE))
             .unzip();
         (self.say)("exact Pareto sets");
-        let few = self.plan.pareto.div_ceil(5);
         let (mut exact, mut covered, mut all) = (Vec::new(), 0, 0);
-        for (question, set) in questions().zip(&sets).take(few) {
+        for (question, set) in questions().zip(&sets) {
             let (points, time) = self.points(question, 0);
             exact.push(time);
             all += points.len();
-            covered += points
-                .iter()
-                .filter(|point| near(point, set, question.ready))
-                .count();
+            let near = |point: &&Point| near(point, set, question.ready);
+            covered += points.iter().filter(near).count();
         }
-        let vulture = self.priced(few.div_ceil(2));
-        let sortline = Times::of(times);
+        let peers = self.plan.pareto.div_ceil(5);
+        // With emissions a query takes vulture seconds.
+        let vulture = self.priced(peers, false);
+        let vulture_co2 = self.priced(peers.div_ceil(4), true);
+        let both = |peer: &Times| {
+            let ours = times.get(..peer.queries).unwrap_or_default();
+            peer.p50_us / Times::of(ours.to_vec()).p50_us
+        };
         Pareto {
             tolerance_permille: TOLERANCE,
             points: number(sets.iter().map(Vec::len).sum()) / number(sets.len().max(1)),
             exact: Times::of(exact),
-            exact_points: number(all) / number(few.max(1)),
+            exact_points: number(all) / number(sets.len().max(1)),
             covered: number(covered) / number(all.max(1)),
-            times_vulture: vulture.p50_us / sortline.p50_us,
+            times_vulture: both(&vulture),
+            times_vulture_co2: both(&vulture_co2),
             vulture,
-            sortline,
+            vulture_co2,
+            sortline: Times::of(times.clone()),
         }
     }
 
-    fn priced(&self, queries: usize) -> Times {
+    /// vulture on arrival, price and trips, or on emissions too.
+    fn priced(&self, queries: usize, co2: bool) -> Times {
         (self.say)("vulture, multi-criteria");
         let raptor = Raptor::new(self.nodes(), &self.departures, Self::week(), true);
         let mut cache = raptor.priced_cache();
         let mut times = Vec::new();
         for question in self.questions.iter().take(queries) {
-            let costs = raptor.costs();
+            let costs = raptor.costs(co2);
             let Question { from, ready, to } = *question;
-            let query = || raptor.pareto(from, ready, to, (costs, &mut cache));
+            let query = || raptor.pareto((from, to), ready, costs, &mut cache);
             times.push(self.timed(query).1);
         }
         Times::of(times)
@@ -358,33 +364,44 @@ impl Bench<'_> {
             reason: "it is closed".to_owned(),
         };
         self.network.set_conditions(&[])?;
+        // It is announced when it begins: parcels go on from where they are then.
+        let left = plans.iter().enumerate();
+        let left = left.filter_map(|(whole, plan)| Some((whole, plan.rest(&self.network, from)?)));
+        let left: Vec<(usize, Plan)> = left.collect();
         let began = (self.clock)();
         self.network.set_conditions(&[condition])?;
         let apply = (self.clock)().saturating_sub(began);
-        let replan = || -> Vec<(Minute, Option<Minute>, Option<Minute>)> {
-            let new = plans.iter().filter_map(|plan| {
-                let new = planner.replan(&self.network, plan)?;
-                Some((new.before, new.kept, new.plan.map(|plan| plan.arrive())))
-            });
-            new.collect()
+        let replan = || -> Vec<(usize, Replanned)> {
+            let new = left.iter();
+            new.filter_map(|(whole, plan)| Some((*whole, planner.replan(&self.network, plan)?)))
+                .collect()
         };
         let (touched, time) = self.timed(replan);
-        let (mut kept_h, mut new_h, mut both) = (0.0, 0.0, 0usize);
-        for (before, kept, new) in &touched {
-            if let (Some(kept), Some(new)) = (kept, new) {
-                kept_h += f64::from(kept.since(*before)) / 60.0;
-                new_h += f64::from(new.since(*before)) / 60.0;
+        let (mut kept_h, mut new_h, mut known_h, mut both) = (0.0, 0.0, 0.0, 0usize);
+        for (whole, replanned) in &touched {
+            let whole = plans.get(*whole);
+            // With the closure known before the parcel left: no plan is earlier.
+            let known = whole.and_then(|whole| {
+                planner.plan(&self.network, whole.from(), whole.ready(), whole.to())
+            });
+            let later = |at: Minute| f64::from(at.since(replanned.before)) / 60.0;
+            if let (Some(kept), Some(new), Some(known)) = (replanned.kept, &replanned.plan, known) {
+                kept_h += later(kept);
+                new_h += later(new.arrive());
+                known_h += later(known.arrive());
                 both += 1;
             }
         }
         Ok(Disruption {
-            parcels: plans.len(),
+            parcels: left.len(),
             touched: touched.len(),
             apply_ms: apply.as_secs_f64() * 1_000.0,
             replanned_per_s: number(touched.len()) / (time / 1e6),
             kept_h: kept_h / number(both.max(1)),
             replanned_h: new_h / number(both.max(1)),
+            known_h: known_h / number(both.max(1)),
             share: new_h / kept_h.max(1e-9),
+            share_known: known_h / kept_h.max(1e-9),
         })
     }
 

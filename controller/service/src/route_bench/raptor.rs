@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sortline_route::{Connection, DAY_MIN, Minute, Node};
+use sortline_route::{Connection, DAY_MIN, Micros, Minute, Node};
 use vulture::{
     Duration, Label, RaptorCache, RouteIdx, SecondOfDay, StopIdx, Timetable, TripContext, TripIdx,
 };
@@ -12,8 +12,8 @@ const LEGS_MAX: u8 = 30;
 /// Legs of a route of a Pareto set.
 const PARETO_LEGS_MAX: u8 = 8;
 
-/// Price, and cut-off and readiness of every trip.
-type Group = (u32, Vec<(u32, u32)>);
+/// Price and emissions, and cut-off and readiness of every trip.
+type Group = ((u32, u32), Vec<(u32, u32)>);
 
 /// Two stops, where its trips begin, and how many there are.
 #[derive(Debug)]
@@ -31,8 +31,8 @@ pub(super) struct Raptor {
     routes: Vec<Route>,
     /// Cut-off and readiness.
     trips: Vec<(u32, u32)>,
-    /// By route, in thousandths.
-    costs: Vec<u32>,
+    /// By route: price and emissions, in thousandths.
+    costs: Vec<(u32, u32)>,
 }
 
 impl Raptor {
@@ -50,7 +50,8 @@ impl Raptor {
                 one.to.number(),
                 if by_leg { one.leg } else { 0 },
             );
-            let cost = u32::try_from(one.cost.0 / 1_000).unwrap_or(u32::MAX);
+            let thousandths = |all: Micros| u32::try_from(all.0 / 1_000).unwrap_or(u32::MAX);
+            let cost = (thousandths(one.cost), thousandths(one.co2));
             let since = |at: Minute| at.since(from).unsigned_abs();
             let group = groups.entry(key).or_insert((cost, Vec::new()));
             group.1.push((since(one.board_by), since(one.ready)));
@@ -63,12 +64,12 @@ impl Raptor {
             costs: Vec::new(),
         };
         for ((from, to, _), (cost, runs)) in groups {
-            raptor.add(from, to, cost, runs);
+            raptor.add((from, to), cost, runs);
         }
         raptor
     }
 
-    fn add(&mut self, from: u32, to: u32, cost: u32, mut runs: Vec<(u32, u32)>) {
+    fn add(&mut self, (from, to): (u32, u32), cost: (u32, u32), mut runs: Vec<(u32, u32)>) {
         runs.sort_unstable();
         let mut kept: Vec<(u32, u32)> = Vec::new();
         for run in runs {
@@ -128,13 +129,13 @@ impl Raptor {
         Some(self.from.after(i32::try_from(first).ok()?))
     }
 
-    /// Number of journeys that no other beats in arrival, price and trips.
+    /// Number of journeys that no other beats in arrival, price, trips and, if they count, emissions.
     pub(super) fn pareto(
         &self,
-        from: Node,
+        (from, to): (Node, Node),
         ready: Minute,
-        to: Node,
-        (costs, cache): (Costs, &mut RaptorCache<Priced>),
+        costs: Costs,
+        cache: &mut RaptorCache<Priced>,
     ) -> usize {
         let query = self.query_with_label::<Priced>().with_context(costs);
         let query = query
@@ -146,9 +147,10 @@ impl Raptor {
         query.run_with_cache(cache).len()
     }
 
-    /// Prices of the routes.
-    pub(super) fn costs(&self) -> Costs {
-        Costs(self.costs.clone())
+    /// Prices of the routes, and emissions if they are to count.
+    pub(super) fn costs(&self, co2: bool) -> Costs {
+        let keep = |(cost, emitted): &(u32, u32)| (*cost, if co2 { *emitted } else { 0 });
+        Costs(self.costs.iter().map(keep).collect())
     }
 
     fn trip(&self, trip: TripIdx, position: u32) -> SecondOfDay {
@@ -161,15 +163,16 @@ impl Raptor {
     }
 }
 
-/// Prices by route.
+/// Prices and emissions by route.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Costs(Vec<u32>);
+pub(super) struct Costs(Vec<(u32, u32)>);
 
-/// Arrival and price.
+/// Arrival, price and emissions.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Priced {
     at: SecondOfDay,
     cost: u32,
+    co2: u32,
 }
 
 impl Label for Priced {
@@ -177,29 +180,36 @@ impl Label for Priced {
     const UNREACHED: Self = Self {
         at: SecondOfDay::MAX,
         cost: u32::MAX,
+        co2: u32::MAX,
     };
 
     fn from_departure(_: &Costs, at: SecondOfDay) -> Self {
-        Self { at, cost: 0 }
+        Self {
+            at,
+            cost: 0,
+            co2: 0,
+        }
     }
 
     fn extend_by_trip(self, costs: &Costs, leg: TripContext) -> Self {
-        let cost = costs.0.get(leg.route.get() as usize).copied().unwrap_or(0);
+        let route = costs.0.get(leg.route.get() as usize);
+        let (cost, co2) = route.copied().unwrap_or_default();
         Self {
             at: leg.arrival,
             cost: self.cost.saturating_add(cost),
+            co2: self.co2.saturating_add(co2),
         }
     }
 
     fn extend_by_footpath(self, _: &Costs, _: StopIdx, _: StopIdx, walk: Duration) -> Self {
         Self {
             at: self.at + walk,
-            cost: self.cost,
+            ..self
         }
     }
 
     fn dominates(&self, other: &Self) -> bool {
-        self.at <= other.at && self.cost <= other.cost
+        self.at <= other.at && self.cost <= other.cost && self.co2 <= other.co2
     }
 
     fn arrival(&self) -> SecondOfDay {

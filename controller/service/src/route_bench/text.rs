@@ -30,7 +30,7 @@ fn about(report: &Report) -> String {
     )
 }
 
-fn rows(report: &Report) -> [(&'static str, &Times); 11] {
+fn rows(report: &Report) -> [(&'static str, &Times); 12] {
     let point = &report.point_to_point;
     let (all, pareto) = (&report.one_to_all, &report.pareto);
     [
@@ -48,6 +48,10 @@ fn rows(report: &Report) -> [(&'static str, &Times); 11] {
         (
             "  vulture McRAPTOR (arrival, price, trips)",
             &pareto.vulture,
+        ),
+        (
+            "  the same on arrival, price, CO2, trips",
+            &pareto.vulture_co2,
         ),
         ("probability of keeping the promise", &report.risk.sortline),
         (
@@ -96,7 +100,7 @@ fn figures(report: &Report) -> String {
          differ\n\
          one to all: {:.2} x petgraph without times; full table of a site {:.2} s, look-up {:.0} ns\n\
          Pareto sets: {:.1} points ({:.1} exactly), {:.2} % of exact points within 5 %, {:.0} x \
-         vulture\n\
+         vulture, {:.0} x with CO2\n\
          ignoring the timetable: {:+.1} % mean, {:+.1} % median, {:+.1} % p90, {:+.1} % p99, {:.0} % \
          optimal\n\
          {}{}\
@@ -114,6 +118,7 @@ fn figures(report: &Report) -> String {
         pareto.exact_points,
         pareto.covered * 100.0,
         pareto.times_vulture,
+        pareto.times_vulture_co2,
         ignoring.mean_percent,
         ignoring.p50_percent,
         ignoring.p90_percent,
@@ -135,7 +140,7 @@ fn figures(report: &Report) -> String {
 fn disrupted(what: &str, found: &Disruption) -> String {
     format!(
         "{what}: {} of {} parcels touched, applied in {:.2} ms, {:.0} planned anew a second, {:.1} h \
-         later instead of {:.1} h ({:.0} %)\n",
+         later instead of {:.1} h ({:.0} %; {:.1} h, {:.0} %, had it been known before they left)\n",
         found.touched,
         found.parcels,
         found.apply_ms,
@@ -143,5 +148,7 @@ fn disrupted(what: &str, found: &Disruption) -> String {
         found.replanned_h,
         found.kept_h,
         found.share * 100.0,
+        found.known_h,
+        found.share_known * 100.0,
     )
 }
