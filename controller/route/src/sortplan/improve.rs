@@ -5,13 +5,13 @@ use super::{Loads, Part, Task, bound};
 /// Most steps away from the peak.
 const STEPS_MAX: usize = 2_000;
 /// Most trades looked at, of several parts each way between two chutes.
-const TRADES_MAX: usize = 6_000_000;
+const TRADES_MAX: usize = 3_000_000;
 /// About as many sets of parts of a chute are looked at.
 const PICKS_MAX: usize = 1_000;
 /// Most trades that gain nothing.
 const SIDEWAYS_MAX: usize = 100;
 /// Most times that some parts are exchanged whatever it costs, to get away from where nothing helps.
-const KICKS_MAX: usize = 100;
+const KICKS_MAX: usize = 60;
 /// This part of the bound above it is near enough: nobody notices.
 const NEAR: i64 = 100;
 /// Most parts that a chute gives in a trade.
