@@ -12,10 +12,10 @@ use sortline_fieldbus::address::{Address, Dialer};
 use sortline_fieldbus::bus::{Bus, BusError};
 use sortline_fieldbus::pdu::{Reply, Request, Table};
 use sortline_fieldbus::tap::Tap;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep_until};
 
 /// The program has to load a library; a machine may be busy.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 const CALL: Duration = Duration::from_secs(10);
 
 /// A running slave, ended when dropped.
@@ -59,7 +59,7 @@ async fn start(framing: &str) -> Option<(Slave, Bus)> {
             Ok(bus) => return Some((slave, bus)),
             Err(error) => assert!(begun.elapsed() < START, "{error}"),
         }
-        sleep(Duration::from_millis(50)).await;
+        sleep_until(Instant::now() + Duration::from_millis(50)).await;
     }
 }
 
