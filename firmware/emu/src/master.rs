@@ -194,17 +194,22 @@ impl Master {
         self.write(map::CONTROL.start, &control.encode())
     }
 
-    /// Resets latches and arms; gives the new epoch.
+    /// Resets latches and arms; gives the new epoch. Again when the host was so slow that the
+    /// watchdog tripped before the board was looked at.
     pub(crate) fn arm(&mut self, watchdog_ms: u16) -> Result<u16> {
-        self.control(ControlRequest::Reset, watchdog_ms)?;
-        self.control(ControlRequest::Arm, watchdog_ms)?;
-        self.beats = 0;
-        let status = self.status()?;
-        ensure!(
-            status.health.flags.has(map::Flags::ARMED),
-            "not armed: {status:?}"
-        );
-        Ok(status.health.epoch)
+        const TIMES: u32 = 20;
+        for _ in 0..TIMES {
+            self.control(ControlRequest::Reset, watchdog_ms)?;
+            self.control(ControlRequest::Arm, watchdog_ms)?;
+            self.beats = 0;
+            let status = self.status()?;
+            if status.health.flags.has(map::Flags::ARMED) {
+                return Ok(status.health.epoch);
+            }
+            let tripped = status.health.flags.has(map::Flags::TRIPPED);
+            ensure!(tripped, "not armed: {status:?}");
+        }
+        bail!("the board does not stay armed")
     }
 
     /// A sign of life that counts.
