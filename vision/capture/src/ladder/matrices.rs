@@ -8,7 +8,7 @@ use zxingcpp::BarcodeReader;
 use super::crop::Crop;
 use super::maxicode;
 use super::regions::Region;
-use crate::decode;
+use crate::decode::{self, Look};
 use crate::{CaptureError, Grey};
 
 /// Pixels added on each side of a patch.
@@ -82,7 +82,8 @@ impl Matrices {
         Ok(found)
     }
 
-    /// The crop enlarged, then with scratches closed, then stretched and sharpened.
+    /// The crop enlarged, then with scratches closed, then, when there is a damaged symbol in it,
+    /// stretched and sharpened: where nothing has the shape of a symbol, sharpening brings none.
     pub(super) fn again(
         &mut self,
         grey: &Grey,
@@ -104,14 +105,14 @@ impl Matrices {
             return Ok(Vec::new());
         }
         self.crop.cut(grey, region, MARGIN, scale)?;
-        let found = self.read(&self.reader)?;
-        if !found.is_empty() {
-            return Ok(found);
+        let enlarged = self.see(&self.reader)?;
+        if !enlarged.symbols.is_empty() {
+            return Ok(enlarged.symbols);
         }
         self.crop.mend(SCRATCH)?;
-        let found = self.read(&self.reader)?;
-        if !found.is_empty() {
-            return Ok(found);
+        let mended = self.see(&self.reader)?;
+        if !mended.symbols.is_empty() || !(enlarged.damaged || mended.damaged) {
+            return Ok(mended.symbols);
         }
         self.crop.cut(grey, region, MARGIN, scale)?;
         self.crop.sharpen(SHARP.0, SHARP.1)?;
@@ -142,11 +143,15 @@ impl Matrices {
     }
 
     fn read(&self, reader: &BarcodeReader) -> Result<Vec<Symbol>, CaptureError> {
+        Ok(self.see(reader)?.symbols)
+    }
+
+    fn see(&self, reader: &BarcodeReader) -> Result<Look, CaptureError> {
         let (width, height, pixels) = self.crop.pixels()?;
-        let mut found = decode::symbols(reader, pixels, width, height)?;
-        for symbol in &mut found {
+        let mut look = decode::look(reader, pixels, width, height)?;
+        for symbol in &mut look.symbols {
             symbol.corners = self.crop.corners(symbol.corners);
         }
-        Ok(found)
+        Ok(look)
     }
 }
