@@ -38,6 +38,7 @@ mod merge;
 mod node;
 mod parcel;
 mod schedule;
+mod shadows;
 mod slip;
 mod strangers;
 mod strokes;
@@ -55,6 +56,7 @@ use hypotheses::Cluster;
 use node::Node;
 use parcel::Parcel;
 use schedule::Machine;
+use shadows::Shadow;
 use slip::Slip;
 use strangers::Strangers;
 
@@ -82,6 +84,8 @@ pub struct Line {
     /// Parcels that compete for edges; at most one cluster each.
     clusters: VecDeque<Cluster>,
     strangers: Strangers,
+    /// Lost parcels that may still lie there, first the one lost first.
+    shadows: VecDeque<Shadow>,
     chutes: ChuteTable,
     alarms: Alarms,
     counters: Counters,
@@ -138,6 +142,7 @@ impl Line {
             returning: VecDeque::new(),
             clusters: VecDeque::new(),
             strangers: Strangers::default(),
+            shadows: VecDeque::new(),
             chutes,
             alarms: Alarms::default(),
             counters: Counters::default(),
@@ -259,6 +264,7 @@ impl Line {
         }
         self.clusters_due(count);
         self.mind_strangers();
+        self.shadows_due(count);
         for machine in &mut self.machines {
             machine.expire(count);
         }

@@ -2,8 +2,10 @@
 
 use sortline_core::topology::ChuteKind;
 
+use super::belt::NEVER_UM;
 use super::chute::Slide;
 use super::diverter::Diverter;
+use super::eye::Eye;
 use super::parcel::{Moving, Parcel, Place};
 use super::{Ended, Fate, Fault, Plant, Signal, Timer};
 
@@ -166,6 +168,12 @@ impl Plant {
             self.ghost(eye);
         }
         self.cover(eye, true);
+        let (told, travel) = (self.eyes.get(eye).map(Eye::is_blocked), self.travel());
+        if let Some(moving) = self.moving.get_mut(index)
+            && told == Some(true)
+        {
+            moving.seen_um = moving.seen_um.min(travel);
+        }
         if self.dice.fires(Fault::EyeChatter) {
             let mut at = self.now_us;
             for _ in 0..self.dice.rng().range(1, 4) {
@@ -248,14 +256,20 @@ impl Plant {
 
     /// A parcel leaves the belt: into a chute, or taken away.
     pub(super) fn leave(&mut self, index: usize, chute: Option<usize>) {
+        let mut diverters = self.diverters.iter();
+        let out_since = diverters.find_map(|d| d.left_home.filter(|_| Some(d.chute) == chute));
+        let seen_for_um = self
+            .moving
+            .get(index)
+            .map_or(0, |moving| moving.seen_for(out_since.unwrap_or(NEVER_UM)));
         let Some(parcel) = self.take_off(index) else {
             return;
         };
         if let Some(chute) = chute {
-            self.enter_chute(chute, parcel);
+            self.enter_chute(chute, parcel, seen_for_um);
         } else {
             self.totals.removed += 1;
-            self.end(parcel, Fate::Removed);
+            self.end(parcel, Fate::Removed, seen_for_um);
         }
     }
 
@@ -284,7 +298,7 @@ impl Plant {
         Some(parcel)
     }
 
-    fn enter_chute(&mut self, index: usize, parcel: Parcel) {
+    fn enter_chute(&mut self, index: usize, parcel: Parcel, seen_for_um: i64) {
         let Some(chute) = self.chutes.get_mut(index) else {
             return;
         };
@@ -323,15 +337,16 @@ impl Plant {
         if kind == ChuteKind::Recirculation {
             self.totals.recirculations += 1;
         } else {
-            self.end(parcel, Fate::Chute(id));
+            self.end(parcel, Fate::Chute(id), seen_for_um);
         }
     }
 
-    fn end(&mut self, parcel: Parcel, fate: Fate) {
+    fn end(&mut self, parcel: Parcel, fate: Fate, seen_for_um: i64) {
         self.ended.push(Ended {
             parcel,
             fate,
             at_us: self.now_us.cast_unsigned(),
+            seen_for_um,
         });
     }
 

@@ -210,6 +210,7 @@ impl Plant {
                     diverter: id,
                     serial: moving.parcel.serial,
                     slipped: moving.slipped_by(left_at),
+                    seen_for_um: moving.seen_for(left_at),
                 });
             }
         }

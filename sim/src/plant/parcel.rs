@@ -181,6 +181,8 @@ pub(crate) struct Moving {
     pub(crate) slipped_um: i64,
     /// It slips further than parcels do in this zone, or did in the last one or the one before.
     pub(crate) slipped: [bool; 3],
+    /// Belt travel at which a photo-eye saw it first.
+    pub(crate) seen_um: i64,
     /// Eyes on the belt that do not see it: index of the one it is passing.
     pub(crate) missed_by: Option<usize>,
     /// Diverter that takes parcels whole and was out as the leading edge passed.
@@ -201,6 +203,7 @@ impl Moving {
             next_um: 0,
             slipped_um: 0,
             slipped: [false; 3],
+            seen_um: NEVER_UM,
             missed_by: None,
             gripped: None,
         };
@@ -239,6 +242,11 @@ impl Moving {
     pub(crate) fn slipped_by(&self, travel_um: i64) -> bool {
         let zones = if self.since_um > travel_um { 3 } else { 2 };
         self.slipped.iter().take(zones).any(|slipped| *slipped)
+    }
+
+    /// Belt travel from when a photo-eye saw it first to this; 0 when none had.
+    pub(crate) fn seen_for(&self, travel_um: i64) -> i64 {
+        travel_um.saturating_sub(self.seen_um).max(0)
     }
 
     /// How far it will still slip in its zone.

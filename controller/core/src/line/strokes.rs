@@ -184,6 +184,10 @@ impl Line {
         let before = before.rev().filter(apart).take(NEIGHBORS_MAX).map(body);
         let after = after.filter(apart).take(NEIGHBORS_MAX);
         let after = after.map(|other| self.body_behind(other, spec));
+        let own = self.predict(parcel, spec.position);
+        let lost_behind = |body: &Body| own.is_before(body.leading);
+        let before = before.chain(self.shadow_bodies(spec).filter(|one| !lost_behind(one)));
+        let after = after.chain(self.shadow_bodies(spec).filter(lost_behind));
         let around = Surroundings {
             ahead: before
                 .reduce(|a, b| if a.end().is_before(b.end()) { b } else { a })
