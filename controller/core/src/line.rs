@@ -59,6 +59,7 @@ use schedule::Machine;
 use shadows::Shadow;
 use slip::Slip;
 use strangers::Strangers;
+use weigh::Cost;
 
 pub use views::{ChuteView, Counters, ParcelView, Status};
 
@@ -84,6 +85,8 @@ pub struct Line {
     /// Parcels that compete for edges; at most one cluster each.
     clusters: VecDeque<Cluster>,
     strangers: Strangers,
+    /// Cost of a parcel that was put on, taken off or not seen between two photo-eyes.
+    stray: Cost,
     /// Lost parcels that may still lie there, first the one lost first.
     shadows: VecDeque<Shadow>,
     chutes: ChuteTable,
@@ -117,6 +120,8 @@ impl Line {
     /// A line without parcels. Nothing is diverted before [`Event::NodeUp`].
     #[must_use]
     pub fn new(topology: Topology, plan: SortPlan) -> Self {
+        let stray_ppm = topology.config().tracking.stray_ppm;
+        let stray = weigh::of_ppb(stray_ppm.saturating_mul(1_000));
         let failures_max = topology.config().tracking.failed_strokes_max;
         let geometry = topology.geometry();
         let zones = geometry
@@ -142,6 +147,7 @@ impl Line {
             returning: VecDeque::new(),
             clusters: VecDeque::new(),
             strangers: Strangers::default(),
+            stray,
             shadows: VecDeque::new(),
             chutes,
             alarms: Alarms::default(),

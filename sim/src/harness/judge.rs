@@ -14,6 +14,7 @@ use sortline_core::{
 use super::right::Right;
 use super::run::DRAWN_MAX;
 use super::scenario::Share;
+use crate::plant::machines::command_um;
 use crate::plant::{Ended, Fate, Totals};
 
 mod node;
@@ -101,8 +102,7 @@ pub(crate) struct Judge {
     plans: Vec<Right>,
     /// Index of the plan that is active.
     plan: usize,
-    /// Belt travel from an edge to a command that it leads to, at least: the edge is debounced for
-    /// half the shortest parcel.
+    /// Belt travel from an edge to a diverter that moves for it, at least.
     command_um: i64,
     node: NodeTold,
     alarms: BTreeSet<AlarmKind>,
@@ -121,11 +121,6 @@ pub(crate) struct Judge {
     pub(crate) tally: Tally,
     pub(crate) violations: Vec<Violation>,
     pub(crate) violations_total: u64,
-}
-
-fn command_um(line: &LineConfig) -> i64 {
-    let way = i64::from(line.tracking.command_ms) * i64::from(line.belt.speed_mm_per_s);
-    way + i64::from(line.parcel.length_mm_min) * 500
 }
 
 impl Judge {

@@ -197,20 +197,20 @@ impl Plant {
     /// Draws how the parcel slips until the next photo-eye. Neighbors bound it: parcels push
     /// each other and never overtake.
     fn draw_slip(&mut self, index: usize) {
-        let motion = &self.config.motion;
-        let mean = i64::from(motion.slip_mm_mean) * 1_000;
-        let sigma = i64::from(motion.slip_mm_sigma) * 1_000;
-        let back = i64::from(motion.slip_back_permille);
         if self.places.is_loop() {
             return;
         }
         let odd = self.odd_slip();
         let travel = self.travel();
-        // What is drawn anew is less where the rest is made good, so that the whole is `sigma`.
-        let anew = (sigma * sigma * (2_000 - back) / 2_000).isqrt();
         let Some(moving) = self.moving.get(index) else {
             return;
         };
+        let motion = &self.config.motion;
+        let mean = i64::from(motion.slip_mm_mean) * 1_000;
+        let zone = self.places.zone_end(moving.lead(travel)) - moving.lead(travel);
+        let (sigma, back) = motion.slip_in(zone);
+        // What is drawn anew is less where the rest is made good, so that the whole is `sigma`.
+        let anew = (sigma * sigma * (2_000 - back) / 2_000).isqrt();
         let made_good = moving.slipped_um * back / 1_000;
         let drawn = mean + self.slip_rng.normal(anew) - made_good + odd;
         let (lead, tail) = (moving.lead(travel), moving.tail(travel));
@@ -223,7 +223,6 @@ impl Plant {
             tail - m.lead(travel) - m.slip_left(travel).max(0)
         });
         let slip = drawn.max(-part_of(room_behind)).min(part_of(room_ahead));
-        let zone = self.places.zone_end(lead) - lead;
         if let Some(moving) = self.moving.get_mut(index) {
             // A neighbor that slips far takes it along.
             let far = odd != 0 || (slip - mean).abs() > USUAL_SIGMAS * sigma;
@@ -374,10 +373,11 @@ impl Plant {
         self.moving.insert(index + 1, moving);
     }
 
-    /// True when a photo-eye sees what is put down here before a diverter can take it.
+    /// True when a photo-eye sees what is put down here before a diverter can take it, in time for a
+    /// command, and for another that takes a stroke back.
     fn is_watched(&self, lead_um: i64) -> bool {
-        let seen = self.places.zone_end(lead_um);
-        let before = |d: &Diverter| d.body.1 < lead_um || d.body.0 > seen;
+        let known = self.places.zone_end(lead_um) + 2 * self.places.command_um;
+        let before = |d: &Diverter| d.body.1 < lead_um || d.body.0 > known;
         self.places.is_loop() || self.diverters.iter().all(before)
     }
 

@@ -21,7 +21,7 @@ mod eye;
 mod faults;
 mod feeder;
 mod happenings;
-mod machines;
+pub(crate) mod machines;
 mod parcel;
 mod rng;
 mod shapes;

@@ -6,6 +6,7 @@ use sortline_core::topology::{EyeRole, LineConfig};
 use super::shapes::Carriers;
 
 use super::belt::NEVER_UM;
+use super::machines::command_um;
 
 /// One million: slip is a factor in millionths.
 const ONE: i64 = 1_000_000;
@@ -65,6 +66,8 @@ pub(crate) struct Places {
     /// Diverters that take parcels whole.
     whole: Vec<usize>,
     end_um: i64,
+    /// Belt travel from an edge to a diverter that moves for it, at least.
+    pub(crate) command_um: i64,
     carriers: Option<Carriers>,
 }
 
@@ -101,6 +104,7 @@ impl Places {
             diverters,
             whole,
             end_um: i64::from(line.belt.length_mm) * 1_000,
+            command_um: command_um(line),
             carriers: carriers.cloned(),
         }
     }
@@ -307,6 +311,7 @@ mod tests {
             whole: Vec::new(),
             carriers: None,
             end_um: 5_000_000,
+            command_um: 0,
         }
     }
 

@@ -7,6 +7,7 @@
 use super::Line;
 use super::parcel::{Parcel, Track};
 use super::schedule::Body;
+use super::tracking::SIGMAS;
 use crate::Ticks;
 use crate::topology::{DiverterSpec, TrackerRule};
 
@@ -37,19 +38,22 @@ impl Line {
         });
     }
 
-    /// Lost parcels as a stroke of this diverter sees them.
-    pub(super) fn shadow_bodies<'a>(
-        &'a self,
-        spec: &'a DiverterSpec,
-    ) -> impl Iterator<Item = Body> + 'a {
-        self.shadows.iter().map(|shadow| Body {
+    /// Lost parcels as a stroke of this diverter for `parcel` sees them: those ahead, those behind.
+    pub(super) fn shadow_bodies(
+        &self,
+        parcel: &Parcel,
+        spec: &DiverterSpec,
+    ) -> (Vec<Body>, Vec<Body>) {
+        let own = self.predict(parcel, spec.position);
+        let bodies = self.shadows.iter().map(|shadow| Body {
             leading: self.predict_track(&shadow.track, spec.position),
             length: shadow.length,
             grip: (0, shadow.length),
             tolerance: self
                 .sigma_track(&shadow.track, spec.position)
-                .saturating_mul(super::tracking::SIGMAS),
-        })
+                .saturating_mul(SIGMAS),
+        });
+        bodies.partition(|body| !own.is_before(body.leading))
     }
 
     /// Forgets lost parcels that would have fallen off the end by now.
