@@ -129,9 +129,15 @@ fn when_all_faults_have_healed_the_line_is_as_good_as_new() {
 #[test]
 fn joint_hypotheses_missort_nothing_where_a_queue_does() {
     let scenario = Scenario::load(&file("slip60.toml")).unwrap();
-    let by = |rule| quietly(&scenario.clone().with_tracker(rule), 1, 5_000);
-    let (joint, queue) = (by(TrackerRule::Joint), by(TrackerRule::Fifo));
+    let by = |rule, parcels| quietly(&scenario.clone().with_tracker(rule), 1, parcels);
+    let (joint, order) = (
+        by(TrackerRule::Joint, 20_000),
+        by(TrackerRule::Order, 20_000),
+    );
     assert_eq!(joint.missort, 0, "{joint:?}");
+    let (few, many) = (joint.rejected, order.rejected);
+    assert!(3 * few <= many, "{few} rejects, in order {many}");
+    let queue = by(TrackerRule::Fifo, 3_000);
     assert!(queue.missort > 0, "{queue:?}");
 }
 

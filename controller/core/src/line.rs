@@ -40,6 +40,7 @@ mod node;
 mod parcel;
 mod rebuild;
 mod schedule;
+mod shadows;
 mod slip;
 mod strangers;
 mod strokes;
@@ -58,8 +59,10 @@ use jog::{Hold, Jogging};
 use node::Node;
 use parcel::Parcel;
 use schedule::Machine;
+use shadows::Shadow;
 use slip::Slip;
 use strangers::Strangers;
+use weigh::Cost;
 
 pub use views::{ChuteView, Counters, ParcelView, Status};
 
@@ -88,6 +91,10 @@ pub struct Line {
     /// Parcels that compete for edges; at most one cluster each.
     clusters: VecDeque<Cluster>,
     strangers: Strangers,
+    /// Cost of a parcel that was put on, taken off or not seen between two photo-eyes.
+    stray: Cost,
+    /// Lost parcels that may still lie there, first the one lost first.
+    shadows: VecDeque<Shadow>,
     chutes: ChuteTable,
     alarms: Alarms,
     counters: Counters,
@@ -119,6 +126,8 @@ impl Line {
     /// A line without parcels. Nothing is diverted before [`Event::NodeUp`].
     #[must_use]
     pub fn new(topology: Topology, plan: SortPlan) -> Self {
+        let stray_ppm = topology.config().tracking.stray_ppm;
+        let stray = weigh::of_ppb(stray_ppm.saturating_mul(1_000));
         let failures_max = topology.config().tracking.failed_strokes_max;
         let geometry = topology.geometry();
         let zones = geometry
@@ -146,6 +155,8 @@ impl Line {
             returning: VecDeque::new(),
             clusters: VecDeque::new(),
             strangers: Strangers::default(),
+            stray,
+            shadows: VecDeque::new(),
             chutes,
             alarms: Alarms::default(),
             counters: Counters::default(),
@@ -270,6 +281,7 @@ impl Line {
         }
         self.clusters_due(count);
         self.mind_strangers();
+        self.shadows_due(count);
         for machine in &mut self.machines {
             machine.expire(count);
         }

@@ -127,6 +127,10 @@ pub struct Tracking {
     /// A stroke is sent only if the probability that it takes another parcel is at most this, in
     /// parts per billion; 1 to 100,000,000.
     pub doubt_ppb_max: u32,
+    /// How often people take a parcel off, put one on, or a photo-eye does not see one, between two
+    /// photo-eyes, in parts per million of the parcels that pass; 1 to 100,000. Rather too often than
+    /// too seldom: where it is more than the truth, more parcels are doubted.
+    pub stray_ppm: u32,
 }
 
 /// Which rule ties an edge of a photo-eye to a parcel.
@@ -183,6 +187,7 @@ impl Default for Tracking {
             failed_strokes_max: 3,
             rule: TrackerRule::Joint,
             doubt_ppb_max: 1_000,
+            stray_ppm: 500,
         }
     }
 }

@@ -98,6 +98,7 @@ impl Run {
             rejected: tally.rejected,
             lost: 0,
             missort: tally.missort,
+            unseen: tally.unseen,
             removed: tally.removed,
             on_belt,
             recirculations,

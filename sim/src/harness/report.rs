@@ -24,6 +24,9 @@ pub struct Report {
     pub lost: u64,
     /// Parcels in a wrong chute.
     pub missort: u64,
+    /// Of these, the ones that no photo-eye had seen in time for a command when the diverter that
+    /// took them moved: people put them down there, or photo-eyes missed them.
+    pub unseen: u64,
     /// Parcels taken off by hand.
     pub removed: u64,
     /// Parcels still on the belt or on the recirculation conveyor at the end.

@@ -287,6 +287,16 @@ impl Scenario {
         Ok(self)
     }
 
+    /// The same scenario with every fault so many times as often, always at most.
+    #[must_use]
+    pub fn with_faults_times(mut self, times: u32) -> Self {
+        for fault in Fault::ALL {
+            let rate = self.plant.faults_ppm.rate_mut(fault);
+            *rate = rate.saturating_mul(times).min(1_000_000);
+        }
+        self
+    }
+
     /// The scenario as this seed runs it: itself, unless it is a swarm.
     #[must_use]
     pub fn of_seed(&self, seed: u64) -> Self {

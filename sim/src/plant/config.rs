@@ -93,6 +93,9 @@ pub struct MotionConfig {
     /// default 0: slip adds up. At 1,000 a parcel wavers around its place, as one that rolls or
     /// turns does.
     pub slip_back_permille: u32,
+    /// Belt over which parcels slip by that much, and make good that part, 0 to 10,000 mm; a shorter
+    /// zone has less, by the square root of its length. Default 0: every zone has it all.
+    pub slip_over_mm: u32,
     /// Standard deviation of the travel on the recirculation conveyor, 0 to 1,000 mm; default 15.
     pub return_mm_sigma: u32,
     /// Time of the belt from full speed to a stop and back, 10 to 10,000 ms; default 600.
@@ -101,12 +104,29 @@ pub struct MotionConfig {
     pub encoder_start: Option<u32>,
 }
 
+impl MotionConfig {
+    /// Standard deviation in micrometres in a zone of this length, and the part that is made good
+    /// there, permille.
+    pub(crate) fn slip_in(&self, zone_um: i64) -> (i64, i64) {
+        let sigma = i64::from(self.slip_mm_sigma) * 1_000;
+        let back = i64::from(self.slip_back_permille);
+        let share = (zone_um.max(0)).checked_div(i64::from(self.slip_over_mm));
+        // Permille of the belt for which sigma is given.
+        let Some(share) = share else {
+            return (sigma, back);
+        };
+        let sigma = (sigma * sigma / 1_000 * share).isqrt();
+        (sigma, (back * share / 1_000).min(1_000))
+    }
+}
+
 impl Default for MotionConfig {
     fn default() -> Self {
         Self {
             slip_mm_mean: 0,
             slip_mm_sigma: 8,
             slip_back_permille: 0,
+            slip_over_mm: 0,
             return_mm_sigma: 15,
             ramp_ms: 600,
             encoder_start: None,
@@ -271,7 +291,7 @@ impl PlantConfig {
         ]
     }
 
-    fn other_checks(&self) -> [Check; 13] {
+    fn other_checks(&self) -> [Check; 14] {
         let (m, c, l) = (&self.motion, &self.chutes, &self.labels);
         [
             ("motion.slip_mm_mean", i64::from(m.slip_mm_mean), -500, 500),
@@ -282,6 +302,7 @@ impl PlantConfig {
                 0,
                 1_000,
             ),
+            ("motion.slip_over_mm", i64::from(m.slip_over_mm), 0, 10_000),
             (
                 "motion.return_mm_sigma",
                 i64::from(m.return_mm_sigma),

@@ -2,8 +2,10 @@
 
 use sortline_core::topology::ChuteKind;
 
+use super::belt::NEVER_UM;
 use super::chute::Slide;
 use super::diverter::Diverter;
+use super::eye::Eye;
 use super::parcel::{Moving, Parcel, Place};
 use super::{Ended, Fate, Fault, Plant, Signal, Timer};
 
@@ -166,6 +168,12 @@ impl Plant {
             self.ghost(eye);
         }
         self.cover(eye, true);
+        let (told, travel) = (self.eyes.get(eye).map(Eye::is_blocked), self.travel());
+        if let Some(moving) = self.moving.get_mut(index)
+            && told == Some(true)
+        {
+            moving.seen_um = moving.seen_um.min(travel);
+        }
         if self.dice.fires(Fault::EyeChatter) {
             let mut at = self.now_us;
             for _ in 0..self.dice.rng().range(1, 4) {
@@ -189,20 +197,20 @@ impl Plant {
     /// Draws how the parcel slips until the next photo-eye. Neighbors bound it: parcels push
     /// each other and never overtake.
     fn draw_slip(&mut self, index: usize) {
-        let motion = &self.config.motion;
-        let mean = i64::from(motion.slip_mm_mean) * 1_000;
-        let sigma = i64::from(motion.slip_mm_sigma) * 1_000;
-        let back = i64::from(motion.slip_back_permille);
         if self.places.is_loop() {
             return;
         }
         let odd = self.odd_slip();
         let travel = self.travel();
-        // What is drawn anew is less where the rest is made good, so that the whole is `sigma`.
-        let anew = (sigma * sigma * (2_000 - back) / 2_000).isqrt();
         let Some(moving) = self.moving.get(index) else {
             return;
         };
+        let motion = &self.config.motion;
+        let mean = i64::from(motion.slip_mm_mean) * 1_000;
+        let zone = self.places.zone_end(moving.lead(travel)) - moving.lead(travel);
+        let (sigma, back) = motion.slip_in(zone);
+        // What is drawn anew is less where the rest is made good, so that the whole is `sigma`.
+        let anew = (sigma * sigma * (2_000 - back) / 2_000).isqrt();
         let made_good = moving.slipped_um * back / 1_000;
         let drawn = mean + self.slip_rng.normal(anew) - made_good + odd;
         let (lead, tail) = (moving.lead(travel), moving.tail(travel));
@@ -215,7 +223,6 @@ impl Plant {
             tail - m.lead(travel) - m.slip_left(travel).max(0)
         });
         let slip = drawn.max(-part_of(room_behind)).min(part_of(room_ahead));
-        let zone = self.places.zone_end(lead) - lead;
         if let Some(moving) = self.moving.get_mut(index) {
             // A neighbor that slips far takes it along.
             let far = odd != 0 || (slip - mean).abs() > USUAL_SIGMAS * sigma;
@@ -248,14 +255,20 @@ impl Plant {
 
     /// A parcel leaves the belt: into a chute, or taken away.
     pub(super) fn leave(&mut self, index: usize, chute: Option<usize>) {
+        let mut diverters = self.diverters.iter();
+        let out_since = diverters.find_map(|d| d.left_home.filter(|_| Some(d.chute) == chute));
+        let seen_for_um = self
+            .moving
+            .get(index)
+            .map_or(0, |moving| moving.seen_for(out_since.unwrap_or(NEVER_UM)));
         let Some(parcel) = self.take_off(index) else {
             return;
         };
         if let Some(chute) = chute {
-            self.enter_chute(chute, parcel);
+            self.enter_chute(chute, parcel, seen_for_um);
         } else {
             self.totals.removed += 1;
-            self.end(parcel, Fate::Removed);
+            self.end(parcel, Fate::Removed, seen_for_um);
         }
     }
 
@@ -284,7 +297,7 @@ impl Plant {
         Some(parcel)
     }
 
-    fn enter_chute(&mut self, index: usize, parcel: Parcel) {
+    fn enter_chute(&mut self, index: usize, parcel: Parcel, seen_for_um: i64) {
         let Some(chute) = self.chutes.get_mut(index) else {
             return;
         };
@@ -323,15 +336,16 @@ impl Plant {
         if kind == ChuteKind::Recirculation {
             self.totals.recirculations += 1;
         } else {
-            self.end(parcel, Fate::Chute(id));
+            self.end(parcel, Fate::Chute(id), seen_for_um);
         }
     }
 
-    fn end(&mut self, parcel: Parcel, fate: Fate) {
+    fn end(&mut self, parcel: Parcel, fate: Fate, seen_for_um: i64) {
         self.ended.push(Ended {
             parcel,
             fate,
             at_us: self.now_us.cast_unsigned(),
+            seen_for_um,
         });
     }
 
@@ -359,10 +373,11 @@ impl Plant {
         self.moving.insert(index + 1, moving);
     }
 
-    /// True when a photo-eye sees what is put down here before a diverter can take it.
+    /// True when a photo-eye sees what is put down here before a diverter can take it, in time for a
+    /// command, and for another that takes a stroke back.
     fn is_watched(&self, lead_um: i64) -> bool {
-        let seen = self.places.zone_end(lead_um);
-        let before = |d: &Diverter| d.body.1 < lead_um || d.body.0 > seen;
+        let known = self.places.zone_end(lead_um) + 2 * self.places.command_um;
+        let before = |d: &Diverter| d.body.1 < lead_um || d.body.0 > known;
         self.places.is_loop() || self.diverters.iter().all(before)
     }
 

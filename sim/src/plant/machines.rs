@@ -210,10 +210,18 @@ impl Plant {
                     diverter: id,
                     serial: moving.parcel.serial,
                     slipped: moving.slipped_by(left_at),
+                    seen_for_um: moving.seen_for(left_at),
                 });
             }
         }
     }
+}
+
+/// Belt travel from an edge to a diverter that moves for it, at least: the edge is debounced for half
+/// the shortest parcel, and a command takes its time.
+pub(crate) fn command_um(line: &LineConfig) -> i64 {
+    let way = i64::from(line.tracking.command_ms) * i64::from(line.belt.speed_mm_per_s);
+    way + i64::from(line.parcel.length_mm_min) * 500
 }
 
 /// The chutes of a line.

@@ -21,7 +21,7 @@ mod eye;
 mod faults;
 mod feeder;
 mod happenings;
-mod machines;
+pub(crate) mod machines;
 mod parcel;
 mod rng;
 mod shapes;
@@ -95,6 +95,9 @@ pub struct Ended {
     pub fate: Fate,
     /// When.
     pub at_us: u64,
+    /// Belt travel from when a photo-eye saw it first in this lap until the diverter that took it
+    /// left home, micrometres; 0: none had seen it.
+    pub seen_for_um: i64,
 }
 
 /// Counts of the physics. `inducted` = parcels in sort and reject chutes + `removed` + `on_belt`.
@@ -126,6 +129,8 @@ pub enum Breach {
         /// It slipped further than parcels do, since the last photo-eye but one before the diverter
         /// left home.
         slipped: bool,
+        /// As [`Ended::seen_for_um`].
+        seen_for_um: i64,
     },
     /// Both sides of a machine were out at once.
     BothOut {

@@ -6,6 +6,7 @@ use sortline_core::topology::{EyeRole, LineConfig};
 use super::shapes::Carriers;
 
 use super::belt::NEVER_UM;
+use super::machines::command_um;
 
 /// One million: slip is a factor in millionths.
 const ONE: i64 = 1_000_000;
@@ -65,6 +66,8 @@ pub(crate) struct Places {
     /// Diverters that take parcels whole.
     whole: Vec<usize>,
     end_um: i64,
+    /// Belt travel from an edge to a diverter that moves for it, at least.
+    pub(crate) command_um: i64,
     carriers: Option<Carriers>,
 }
 
@@ -101,6 +104,7 @@ impl Places {
             diverters,
             whole,
             end_um: i64::from(line.belt.length_mm) * 1_000,
+            command_um: command_um(line),
             carriers: carriers.cloned(),
         }
     }
@@ -181,6 +185,8 @@ pub(crate) struct Moving {
     pub(crate) slipped_um: i64,
     /// It slips further than parcels do in this zone, or did in the last one or the one before.
     pub(crate) slipped: [bool; 3],
+    /// Belt travel at which a photo-eye saw it first.
+    pub(crate) seen_um: i64,
     /// Eyes on the belt that do not see it: index of the one it is passing.
     pub(crate) missed_by: Option<usize>,
     /// Diverter that takes parcels whole and was out as the leading edge passed.
@@ -201,6 +207,7 @@ impl Moving {
             next_um: 0,
             slipped_um: 0,
             slipped: [false; 3],
+            seen_um: NEVER_UM,
             missed_by: None,
             gripped: None,
         };
@@ -239,6 +246,11 @@ impl Moving {
     pub(crate) fn slipped_by(&self, travel_um: i64) -> bool {
         let zones = if self.since_um > travel_um { 3 } else { 2 };
         self.slipped.iter().take(zones).any(|slipped| *slipped)
+    }
+
+    /// Belt travel from when a photo-eye saw it first to this; 0 when none had.
+    pub(crate) fn seen_for(&self, travel_um: i64) -> i64 {
+        travel_um.saturating_sub(self.seen_um).max(0)
     }
 
     /// How far it will still slip in its zone.
@@ -299,6 +311,7 @@ mod tests {
             whole: Vec::new(),
             carriers: None,
             end_um: 5_000_000,
+            command_um: 0,
         }
     }
 

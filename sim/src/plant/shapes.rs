@@ -243,8 +243,10 @@ impl Plant {
         else {
             return;
         };
-        let (out, serial) = (machine.is_out(self.now_us), moving.parcel.serial);
-        let slipped = moving.slipped_by(machine.left_home.unwrap_or(now_um));
+        let out = machine.is_out(self.now_us);
+        let serial = moving.parcel.serial;
+        let left_at = machine.left_home.unwrap_or(now_um);
+        let (slipped, seen_for_um) = (moving.slipped_by(left_at), moving.seen_for(left_at));
         let gripped = moving.gripped.take_if(|at| *at == diverter).is_some();
         if out && gripped {
             let chute = machine.chute;
@@ -255,6 +257,7 @@ impl Plant {
                 diverter,
                 serial,
                 slipped,
+                seen_for_um,
             });
         }
     }

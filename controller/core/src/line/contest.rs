@@ -110,7 +110,7 @@ impl Line {
     fn was_measured(&mut self, index: usize, place: &Place) {
         let known = self.belt.get(index).and_then(|parcel| parcel.length);
         if let (Some(known), Some(length)) = (known, place.length)
-            && self.is_another_length(known, length)
+            && self.is_another_length(known, length, place.track.seen)
         {
             self.measured(place.id, length);
         }

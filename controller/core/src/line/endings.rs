@@ -108,6 +108,7 @@ impl Line {
         if let Some(parcel) = self.take(index)
             && !planted::is(19)
         {
+            self.cast_shadow(&parcel);
             self.end(parcel, Outcome::Lost { last });
         }
     }

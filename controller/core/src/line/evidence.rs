@@ -144,17 +144,19 @@ impl Evidence {
         let known = &mut self.reading;
         let lookup = known.codes.is_empty();
         let same_code = frame.codes.iter().any(|code| known.codes.contains(code));
-        if known.codes.is_empty() || same_code || frame.codes.is_empty() {
-            self.fresh = true;
-        }
-        let mut news = known.codes.is_empty() && known.destination.is_none();
-        for code in &frame.codes {
+        let nothing = known.codes.is_empty() && known.destination.is_none();
+        // Both places agree, or the frame would contradict.
+        let same_place = known.destination.is_some() && frame.destination.is_some();
+        self.fresh |= nothing || same_code || same_place;
+        let mut news = nothing;
+        for code in frame.codes.iter().filter(|_| self.fresh) {
+            // What another parcel may have shown proves nothing, now or in the next lap.
             if known.codes.len() < CODES_MAX && !known.codes.contains(code) {
                 known.codes.push(code.clone());
                 news |= lookup;
             }
         }
-        if let Some(place) = &frame.destination {
+        if let Some(place) = frame.destination.as_ref().filter(|_| self.fresh) {
             let better = known
                 .destination
                 .as_ref()
@@ -296,6 +298,21 @@ mod tests {
             !evidence.fresh(),
             "a second answer to one trigger is not used"
         );
+        evidence.next_lap();
+        evidence.expect(TOP, ONE);
+        evidence.add(TOP, ONE, &codes(&[("sscc", "00")]));
+        assert!(!evidence.fresh(), "what proved nothing is not known since");
+        evidence.next_lap();
+        evidence.expect(TOP, ONE);
+        evidence.add(TOP, ONE, &place("DE", None, DestinationSource::Gs1421));
+        assert!(!evidence.fresh(), "no place was known to agree with");
+        evidence.expect(SIDE, TWO);
+        evidence.add(SIDE, TWO, &codes(&[("s10", "RR1"), ("sscc", "00")]));
+        assert!(evidence.fresh());
+        evidence.next_lap();
+        evidence.expect(TOP, ONE);
+        evidence.add(TOP, ONE, &codes(&[("sscc", "00")]));
+        assert!(evidence.fresh(), "seen beside what is known");
     }
 
     #[test]

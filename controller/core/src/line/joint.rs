@@ -165,7 +165,7 @@ impl Line {
         // Once it was seen behind its diverter, that the stroke failed is paid for.
         let left = self.left_before(id, sight.position) && !self.left_before(id, seen);
         let failed = if left { weigh::FAILED } else { 0 };
-        let missed = if left { 0 } else { weigh::MISSED };
+        let missed = if left { 0 } else { self.stray };
         let least = error.saturating_add(geometry.length_min);
         Claim {
             error,
@@ -188,10 +188,11 @@ impl Line {
         })
     }
 
-    /// Bodies that nobody inducted, per tick of belt.
+    /// Bodies that nobody inducted, per tick of belt: as often per pitch of parcels as one is missed.
     fn stranger_cost(&self) -> Cost {
         let geometry = self.geometry();
-        weigh::stranger(geometry.length_max.saturating_add(geometry.gap_min))
+        let pitch = geometry.length_max.saturating_add(geometry.gap_min);
+        weigh::log2(pitch).saturating_add(self.stray)
     }
 
     /// The only explanation, if there is one that leaves no doubt.

@@ -1,6 +1,7 @@
 //! Lengths: a parcel is as long at every photo-eye, or it is not the parcel.
 
 use super::Line;
+use super::tracking::SIGMAS;
 use crate::topology::TrackerRule;
 use crate::{ParcelId, RejectCause};
 
@@ -9,10 +10,17 @@ use crate::{ParcelId, RejectCause};
 const LENGTH_SHARE: i32 = 8;
 
 impl Line {
-    /// True when a parcel cannot have been measured with this length.
-    pub(super) fn is_another_length(&self, known: i32, length: i32) -> bool {
+    /// True when a parcel cannot have been measured with this length at a belt photo-eye. One that
+    /// slips while it passes is measured longer or shorter.
+    pub(super) fn is_another_length(&self, known: i32, length: i32, eye: usize) -> bool {
         let edges = self.geometry().chatter.saturating_mul(2);
-        let allowed = (known / LENGTH_SHARE).saturating_add(edges);
+        let slips = [eye.saturating_sub(1), eye].map(|eye| {
+            let slip = self.zones.get(eye);
+            slip.map_or(0, |slip| slip.sigma(known, self.zone(eye)))
+        });
+        let slip = slips.into_iter().max().unwrap_or(0);
+        let turns = (known / LENGTH_SHARE).max(slip.saturating_mul(SIGMAS));
+        let allowed = turns.saturating_add(edges);
         length.saturating_sub(known).saturating_abs() > allowed
     }
 
@@ -21,8 +29,11 @@ impl Line {
         let most = self.geometry().length_max;
         let rule = self.geometry().rule;
         let Some(index) = self.find(id) else { return };
-        let known = self.belt.get(index).and_then(|parcel| parcel.length);
-        let another = known.is_some_and(|known| self.is_another_length(known, length));
+        let known = self
+            .belt
+            .get(index)
+            .and_then(|parcel| Some((parcel.length?, parcel.track.seen)));
+        let another = known.is_some_and(|(known, eye)| self.is_another_length(known, length, eye));
         let Some(parcel) = self.belt.get_mut(index) else {
             return;
         };

@@ -265,6 +265,7 @@ impl Line {
     fn widen(&mut self) {
         self.settle_all();
         let more = self.geometry().window.saturating_mul(4);
+        self.widen_shadows(more, more.saturating_mul(4));
         for parcel in self.belt.iter_mut().chain(&mut self.returning) {
             parcel.track.slack = parcel
                 .track
@@ -290,9 +291,11 @@ impl Line {
             while let Some(parcel) = self.returning.pop_front() {
                 self.lose_returning(parcel);
             }
+            self.forget_shadows();
             return;
         };
         let shift = at.signed_since(count).saturating_sub(travel);
+        self.shift_shadows(shift);
         for parcel in self.belt.iter_mut().chain(&mut self.returning) {
             parcel.track.origin = parcel.track.origin.offset(shift);
             parcel.due = at;

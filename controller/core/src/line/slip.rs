@@ -2,8 +2,10 @@
 
 /// Spread that a photo-eye and its debouncing add to every sight, in ticks.
 const EDGE: i32 = 4;
-/// Weight of one parcel in the learnt values is 1/16: a zone is known after some 50 parcels.
+/// Weight of the first parcels in the learnt values, as 1 over this: a zone is known after some 50.
 const WEIGHT: i64 = 16;
+/// From that many parcels on, the weight of one: the learnt spread is right within a tenth.
+const WEIGHT_LAST: i64 = 64;
 /// Ticks are kept in 1/256.
 const SCALE: i64 = 256;
 
@@ -16,6 +18,8 @@ pub(super) struct Slip {
     variance: i64,
     /// Deviations beyond this are no slip.
     most: i64,
+    /// Parcels learnt from, until their weight no longer changes.
+    parcels: i64,
 }
 
 impl Slip {
@@ -26,6 +30,7 @@ impl Slip {
             mean: 0,
             variance: sigma.saturating_mul(sigma).saturating_mul(SCALE),
             most: i64::from(window),
+            parcels: 0,
         }
     }
 
@@ -35,10 +40,13 @@ impl Slip {
         if error.abs() > self.most {
             return;
         }
-        let step = error.saturating_mul(SCALE) / WEIGHT;
+        self.parcels = self.parcels.saturating_add(1).min(WEIGHT_LAST);
+        let weight = self.parcels.max(WEIGHT);
+        let step = error.saturating_mul(SCALE).checked_div(weight).unwrap_or(0);
         self.mean = self.mean.saturating_add(step);
         let square = error.saturating_mul(error).saturating_mul(SCALE);
-        let change = square.saturating_sub(self.variance) / WEIGHT;
+        let change = square.saturating_sub(self.variance);
+        let change = change.checked_div(weight).unwrap_or(0);
         self.variance = self.variance.saturating_add(change).max(0);
     }
 

@@ -60,15 +60,19 @@ impl Line {
             return body;
         }
         let tolerance = self.sigma(parcel, spec.position).saturating_mul(sigmas);
-        Body { tolerance, ..body }
+        self.as_unseen(parcel, Body { tolerance, ..body }, spec)
     }
 
-    /// The parcel behind, as a stroke sees it. One that the next photo-eye has not seen yet is not
-    /// nearer than there: the belt's count is told after all edges up to it. Once it is overdue
-    /// there, the photo-eye may have missed it, or taken it for the tail of the one ahead.
+    /// The parcel behind, as a stroke sees it.
     fn body_behind(&self, parcel: &Parcel, spec: &DiverterSpec) -> Body {
-        let (body, position) = (self.body(parcel, spec), spec.position);
-        let (next, told) = (parcel.track.next, self.encoder.told());
+        self.as_unseen(parcel, self.body(parcel, spec), spec)
+    }
+
+    /// A parcel that the next photo-eye has not seen yet is not nearer than there: the belt's count is
+    /// told after all edges up to it. Once it is overdue there, the photo-eye may have missed it, or
+    /// taken it for the tail of the one ahead.
+    fn as_unseen(&self, parcel: &Parcel, body: Body, spec: &DiverterSpec) -> Body {
+        let (position, next, told) = (spec.position, parcel.track.next, self.encoder.told());
         let (Some(eye), Some(told)) = (self.geometry().eye(next), told) else {
             return body;
         };
@@ -81,14 +85,15 @@ impl Line {
         }
         let unseen = told.offset(shortest(self.geometry()).saturating_neg());
         let way = position.saturating_sub(eye.position);
-        let zone = self.zones.get(next);
-        let slip = zone.map_or(0, |slip| slip.sigma(way, self.zone(next)));
-        let creep = zone.map_or(0, |slip| slip.mean(way, self.zone(next)));
-        let earliest = unseen
-            .offset(way)
-            .offset(creep)
-            .offset(slip.saturating_mul(SIGMAS).saturating_neg());
-        body.not_before(earliest)
+        let zone = self.zone(next);
+        let (creep, slip) = self.zones.get(next).map_or((0, 0), |slip| {
+            (
+                slip.mean(way, zone),
+                slip.sigma(way, zone).saturating_mul(SIGMAS),
+            )
+        });
+        let way = way.saturating_add(creep).saturating_sub(slip);
+        body.not_before(unseen.offset(way))
     }
 
     /// The probability that a stroke for it takes another parcel is above the set-point.
@@ -177,13 +182,13 @@ impl Line {
         // Two on one carrier go together. One that no photo-eye saw behind its diverter is kept
         // clear of until its chute has seen it: the stroke may have failed, and the photo-eye too.
         let apart = |other: &&Parcel| !self.rides_with(other, parcel, spec.position);
-        let (before, after) = (
-            self.belt.range(..index),
-            self.belt.range(index.saturating_add(1)..),
-        );
-        let before = before.rev().filter(apart).take(NEIGHBORS_MAX).map(body);
+        let before = self.belt.range(..index).rev().filter(apart);
+        let before = before.take(NEIGHBORS_MAX).map(body);
+        let after = self.belt.range(index.saturating_add(1)..);
         let after = after.filter(apart).take(NEIGHBORS_MAX);
         let after = after.map(|other| self.body_behind(other, spec));
+        let (lost_ahead, lost_behind) = self.shadow_bodies(parcel, spec);
+        let (before, after) = (before.chain(lost_ahead), after.chain(lost_behind));
         let around = Surroundings {
             ahead: before
                 .reduce(|a, b| if a.end().is_before(b.end()) { b } else { a })

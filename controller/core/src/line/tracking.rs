@@ -42,11 +42,18 @@ impl Line {
 
     pub(super) fn predict_track(&self, track: &Track, position: i32) -> Ticks {
         let (travel, zone) = self.travel(track, position);
-        let creep = self
-            .zones
-            .get(track.seen)
-            .map_or(0, |slip| slip.mean(travel, zone));
-        track.origin.offset(position).offset(creep)
+        let mean = |eye: usize, travel, zone| {
+            let slip = self.zones.get(eye);
+            slip.map_or(0, |slip| slip.mean(travel, zone))
+        };
+        let at = track.origin.offset(position);
+        if travel <= zone || track.entry.is_some() {
+            return at.offset(mean(track.seen, travel, zone));
+        }
+        self.zones_to(track.seen, travel)
+            .fold(at, |at, (eye, travel, zone)| {
+                at.offset(mean(eye, travel, zone))
+            })
     }
 
     /// Standard deviation of [`Line::predict`].
@@ -56,11 +63,35 @@ impl Line {
 
     pub(super) fn sigma_track(&self, track: &Track, position: i32) -> i32 {
         let (travel, zone) = self.travel(track, position);
-        let sigma = self
-            .zones
-            .get(track.seen)
-            .map_or(0, |slip| slip.sigma(travel, zone));
+        let sigma = |eye: usize, travel, zone| {
+            let slip = self.zones.get(eye);
+            slip.map_or(0, |slip| slip.sigma(travel, zone))
+        };
+        let sigma = if travel <= zone || track.entry.is_some() {
+            sigma(track.seen, travel, zone)
+        } else {
+            // What a parcel slips in one zone says nothing about the next: variances add up.
+            let squares = self.zones_to(track.seen, travel);
+            let squares = squares.fold(0_u64, |sum, (eye, travel, zone)| {
+                let sigma = u64::from(sigma(eye, travel, zone).unsigned_abs());
+                sum.saturating_add(sigma.saturating_mul(sigma))
+            });
+            i32::try_from(squares.isqrt()).unwrap_or(i32::MAX)
+        };
         sigma.saturating_add(track.slack / SIGMAS)
+    }
+
+    /// The zones that `travel` from a belt photo-eye on leads through, each with the travel in it and
+    /// its length; beyond the end of the belt goes on as in the last.
+    fn zones_to(&self, eye: usize, travel: i32) -> impl Iterator<Item = (usize, i32, i32)> {
+        let last = self.geometry().eyes.len().saturating_sub(1);
+        let mut left = travel;
+        (eye..=last).map_while(move |eye| {
+            let zone = self.zone(eye);
+            let here = if eye == last { left } else { left.min(zone) };
+            left = left.saturating_sub(here);
+            (here > 0).then_some((eye, here, zone))
+        })
     }
 
     /// How far a parcel may be from its prediction.

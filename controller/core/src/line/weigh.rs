@@ -9,10 +9,6 @@ pub(super) type Cost = i64;
 
 /// One bit.
 const BIT: Cost = 256;
-/// A parcel that a photo-eye should have seen was taken off, or the eye was blind: 1 in 2,000.
-pub(super) const MISSED: Cost = 11 * BIT;
-/// Per pitch of parcels, a body that nobody inducted: 1 in 2,000.
-const STRANGER: Cost = 11 * BIT;
 /// A stroke that was done did not take its parcel along: 1 in 500.
 pub(super) const FAILED: Cost = 9 * BIT;
 /// A chute's photo-eye did not see a parcel that fell in: 1 in 4,000.
@@ -90,11 +86,6 @@ pub(super) fn length(measured: i32, known: i32, sigma: i32, range: i32) -> Cost 
 /// A length of a parcel whose length nobody knows.
 pub(super) fn any_length(range: i32) -> Cost {
     log2(range)
-}
-
-/// A body that nobody inducted, as density per tick, when parcels come at this pitch.
-pub(super) fn stranger(pitch: i32) -> Cost {
-    log2(pitch).saturating_add(STRANGER)
 }
 
 /// Cost of a probability in parts per billion.

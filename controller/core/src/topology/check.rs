@@ -139,6 +139,7 @@ fn tracking(config: &LineConfig, report: &mut Report) {
         1,
         100_000_000,
     );
+    report.range("tracking.stray_ppm", tracking.stray_ppm, 1, 100_000);
     let pitch = config
         .parcel
         .gap_mm_min

@@ -141,6 +141,7 @@ impl Judge {
             diverter,
             serial,
             slipped,
+            seen_for_um,
         } = breach
         {
             let ids = self.ids.get(&serial).map(Vec::as_slice).unwrap_or_default();
@@ -149,9 +150,10 @@ impl Judge {
                     .get(id)
                     .is_some_and(|k: &Known| k.stroke == Some(diverter))
             };
-            // A parcel that the core never took in cannot be kept away from; the one that the
+            // A parcel that no photo-eye had seen in time for a command cannot be kept away from; the one that the
             // stroke was for may be missed when the belt stops under it.
-            let excuse = if ids.is_empty() {
+            let unseen = seen_for_um < self.command_um;
+            let excuse = if ids.is_empty() || unseen {
                 Some("struck unknown parcel")
             } else if ids.iter().any(meant) {
                 Some("stroke missed its parcel")

@@ -61,6 +61,8 @@ impl Link {
         }
         open.epoch = status.health.epoch;
         open.beat = 0;
+        // The node's watchdog begins anew with the lease, as with a heartbeat.
+        self.beat_us = now_us;
         let settle_ms = u64::from(node.limits().hold_ms_max) + u64::from(SETTLE_MARGIN_MS);
         open.phase = Phase::Settling(now_us / 1_000 + settle_ms);
         self.beat(now_us, open, node);
