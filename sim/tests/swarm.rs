@@ -1,4 +1,5 @@
 //! Many faulty parcels on both cores: no missort, no broken invariant, every fault in every company.
+#![cfg(test)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -256,8 +256,7 @@ fn command_into(wire: &mut Wire, command: &Command, until: u32) {
             wire.stroke = Some(u16::try_from(command.number).unwrap_or(0));
         }
         CommandKind::Jog => {
-            wire.diverter = device;
-            wire.at_ticks = Some(command.at);
+            (wire.diverter, wire.at_ticks) = (device, Some(command.at));
             wire.hold_ms_max = Some(command.hold_ms_max);
         }
     }
@@ -282,9 +281,7 @@ fn command(wire: &mut Wire, name: Name, header: Header) -> Option<Wanted> {
     command.at = wire.at_ticks.take()?;
     if name == Name::Jog {
         command.kind = CommandKind::Jog;
-        command.device = wire.diverter.take()?;
-        command.hold_ms_max = wire.hold_ms_max.take()?;
-        // The belt stands at this one count.
+        (command.device, command.hold_ms_max) = (wire.diverter.take()?, wire.hold_ms_max.take()?);
         let until = command.at;
         return Some(Wanted::Command { command, until });
     }

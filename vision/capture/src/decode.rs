@@ -415,11 +415,13 @@ mod tests {
             let first = (0..data.len()).find(|at| dark(*at)).unwrap();
             let (left, top) = (first % width, first / width);
             // The start pattern begins with a bar of eight modules.
-            let module = (first..).take_while(|at| dark(*at)).count() / 8;
+            let bar = (first..data.len()).take_while(|at| dark(*at));
+            let module = bar.count() / 8;
             let right = (left..width).rfind(|x| dark(top * width + x)).unwrap();
             let bottom = (0..data.len()).rfind(|at| dark(*at)).unwrap() / width;
             let line = |y: usize| &data[y * width..][..width];
-            let row = (1..).find(|y| line(top + y) != line(top)).unwrap();
+            let row = (1..=bottom - top).find(|y| line(top + y) != line(top));
+            let row = row.unwrap();
             // Start, stop and both row indicators are as wide as codewords, the stop one module wider.
             let columns = (right + 1 - left) / module / 17 - 4;
             let rows = (bottom + 1 - top) / row;

@@ -237,14 +237,6 @@ impl Line {
         })
     }
 
-    /// A parcel that should have been seen already, and was not, is not where it is thought.
-    fn overdue(&self, parcel: &Parcel, count: Ticks) -> bool {
-        self.geometry().eye(parcel.track.next).is_some_and(|eye| {
-            let due = self.predict(parcel, eye.position).offset(self.gate(parcel));
-            due.is_before(count)
-        })
-    }
-
     /// Milliseconds the belt takes for a hold at nominal speed.
     fn hold_ms(&self, hold: u16) -> i64 {
         let speed = i64::from(self.geometry().speed.max(1));

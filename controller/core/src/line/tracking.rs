@@ -137,6 +137,14 @@ impl Line {
         fixed.max(spread.saturating_mul(GATE_SIGMAS))
     }
 
+    /// A parcel that should have been seen already, and was not, is not where it is thought.
+    pub(super) fn overdue(&self, parcel: &Parcel, count: Ticks) -> bool {
+        self.geometry().eye(parcel.track.next).is_some_and(|eye| {
+            let due = self.predict(parcel, eye.position).offset(self.gate(parcel));
+            due.is_before(count)
+        })
+    }
+
     /// A parcel as a stroke of this diverter sees it: on a loop, its carrier.
     pub(super) fn body(&self, parcel: &Parcel, spec: &DiverterSpec) -> Body {
         if let Some(carrier) = self.carrier_body(parcel, spec.position) {
