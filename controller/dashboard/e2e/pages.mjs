@@ -348,6 +348,9 @@ export const flows = {
     const [telegrams] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: /^Record/ }).first().click()]);
     hold((await telegrams.failure()) === null, "telegrams are received");
     await until(async () => (await page.locator("main").innerText()).includes("D2L: parcels reach their chute +62 ms later"), "a part that wears");
+    await page.getByLabel("Length along the belt, mm").fill("300");
+    await page.getByRole("button", { name: "Begin", exact: true }).click();
+    await until(async () => (await page.locator("main").innerText()).includes("Not enough to tell"), "a scale from different parcels is none", 30_000);
     const jog = page.getByRole("button", { name: /^Hold to move/ }).first();
     await jog.focus();
     await page.keyboard.down("Space");

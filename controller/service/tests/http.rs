@@ -206,6 +206,7 @@ mod tests {
             ("/api/v1/parcels/1", StatusCode::SERVICE_UNAVAILABLE),
             ("/api/v1/parcels?limit=abc", StatusCode::BAD_REQUEST),
             ("/api/v1/wear", StatusCode::OK),
+            ("/api/v1/safe-mode", StatusCode::NOT_FOUND),
             ("/api/v1/nothing", StatusCode::NOT_FOUND),
             ("/api/openapi.json", StatusCode::OK),
             ("/metrics", StatusCode::OK),

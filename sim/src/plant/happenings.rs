@@ -11,6 +11,8 @@ use super::{Ended, Fate, Fault, Plant, Signal, Timer};
 
 /// More belt than any slip takes: no neighbor.
 const FREE_UM: i64 = 1 << 40;
+/// Longer than any time between two polls, microseconds.
+const LOOK_US: i64 = 200_000;
 
 /// Standard deviations within which parcels slip by themselves.
 const USUAL_SIGMAS: i64 = 5;
@@ -115,7 +117,9 @@ impl Plant {
         }
         if self.dice.drawn(Fault::EncoderJump) {
             let (at, counts) = (soon(self), self.dice.rng().range(-500, 500));
-            self.set_timer(at, Timer::Jump { counts });
+            // Whoever polls all the time has looked right before it: from now on it is disturbed.
+            self.belt.disturbed = true;
+            self.set_timer(at.max(self.now_us + LOOK_US), Timer::Jump { counts });
         }
     }
 

@@ -60,6 +60,7 @@ impl CaptureError {
     }
 
     /// The same of a camera that had answered.
+    #[cfg(feature = "opencv")]
     pub(crate) fn after_answer(mut self) -> Self {
         if let Self::Stalled { answered, .. } = &mut self {
             *answered = true;

@@ -261,6 +261,10 @@ pub fn router(web: Web) -> Router {
         .merge(plan_routes())
         .merge(file_routes())
         .route("/api/openapi.json", get(describe::openapi))
+        .route(
+            "/api/v1/safe-mode",
+            get(safe_mode::none).post(safe_mode::none),
+        )
         .route("/at/{neighbor}/{*path}", any(neighbors::forward))
         .route("/metrics", get(metrics::metrics))
         .route("/healthz", get(async || Json(json!({ "status": "alive" }))))

@@ -89,6 +89,12 @@ fn router(safe: SafeMode) -> Router {
     guarded(api.fallback(assets::page), &front).with_state(safe)
 }
 
+/// What a controller with a line says of safe mode.
+pub(super) async fn none() -> Response {
+    let text = "the configuration can be used: this controller is not in safe mode";
+    problem(StatusCode::NOT_FOUND, text).into_response()
+}
+
 /// Why there is no line.
 async fn no_line() -> Response {
     let text = "the configuration cannot be used, so that there is no line: safe mode";
