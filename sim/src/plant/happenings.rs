@@ -367,7 +367,8 @@ impl Plant {
         } else {
             (room >= 0).then(|| front - BY_HAND_UM - self.dice.rng().range(0, room))
         };
-        let Some(lead) = lead.filter(|lead| self.is_watched(*lead)) else {
+        let length = parcel.length_um;
+        let Some(lead) = lead.filter(|lead| self.is_watched(*lead, length)) else {
             return;
         };
         self.dice.fired(Fault::Added);
@@ -378,10 +379,10 @@ impl Plant {
     }
 
     /// True when a photo-eye sees what is put down here before a diverter can take it, in time for a
-    /// command, and for another that takes a stroke back.
-    fn is_watched(&self, lead_um: i64) -> bool {
+    /// command, and for another that takes a stroke back. It does not lie on one either.
+    fn is_watched(&self, lead_um: i64, length_um: i64) -> bool {
         let known = self.places.zone_end(lead_um) + 2 * self.places.command_um;
-        let before = |d: &Diverter| d.body.1 < lead_um || d.body.0 > known;
+        let before = |d: &Diverter| d.body.1 < lead_um - length_um || d.body.0 > known;
         self.places.is_loop() || self.diverters.iter().all(before)
     }
 
