@@ -98,6 +98,8 @@ async fn demonstrate(
     options: Options,
     data: &Path,
 ) -> anyhow::Result<ExitCode> {
+    // Whoever reads that it is there may ask it to end the next moment.
+    let signals = super::signals()?;
     let plant = plant(options).await?;
     connect(&mut configuration, &plant);
     let service = service::start(configuration, data).await?;
@@ -117,12 +119,12 @@ async fn demonstrate(
         super::announce(&machine.unwrap_or_default())?;
         super::announce(&serve::enrolment(service.enrolment.as_deref()))?;
         super::announce("Ctrl-C ends it\n")?;
-        service.run(serve::signals()?).await?;
+        service.run(signals).await?;
         plant.stop().await?;
         return Ok(FINE.into());
     }
     let (picture, views) = (service.picture.clone(), service.views.clone());
-    let model = run_headless(service, &plant).await?;
+    let model = run_headless(service, &plant, signals).await?;
     let truth = plant.stop().await?;
     let read_ms = views.borrow().read_ms_p50.clone();
     let report = Report::new(&truth, &model, &picture.borrow().latency, read_ms);
@@ -144,9 +146,12 @@ async fn demonstrate(
 }
 
 /// Serves until the plant is done and the controller has told every outcome, or a signal comes.
-async fn run_headless(service: Service, plant: &PlantHandle) -> anyhow::Result<crate::live::Model> {
+async fn run_headless(
+    service: Service,
+    plant: &PlantHandle,
+    signals: impl Future<Output = ()>,
+) -> anyhow::Result<crate::live::Model> {
     let mut views = service.views.clone();
-    let signals = serve::signals()?;
     let end = async {
         let through = async {
             plant.finished().await;

@@ -26,6 +26,8 @@ pub mod trace;
 use std::io::Write;
 use std::path::Path;
 
+use anyhow::Context as _;
+
 use crate::config::{ConfigError, Files};
 
 /// Threads that serve; decoding has its own.
@@ -102,4 +104,20 @@ pub fn print_error(text: &str) -> anyhow::Result<()> {
 pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     Ok(builder.worker_threads(WORKERS).enable_all().build()?)
+}
+
+/// Ready when the process is asked to end.
+///
+/// # Errors
+/// The system gives no signals.
+pub fn signals() -> anyhow::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }

@@ -12,9 +12,8 @@ use sortline_fieldbus::mqtt::{Address, Topics};
 use sortline_node::mqtt::Settings;
 use sortline_sim::plant::PlantConfig;
 use sortline_sim::render::Shipment;
-use sortline_sim::serve::plant::{Options, PlantHandle, Truth};
+use sortline_sim::serve::plant::{Options, Truth};
 use sortline_sim::serve::ways::{Ways, plant_on};
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::{announce, print, site_directory};
 use crate::cli::{FAILED, FINE};
@@ -169,6 +168,8 @@ fn at_broker(broker: &str, files: &Files, line: &str) -> anyhow::Result<Settings
 async fn serve(options: Options, ways: Ways) -> anyhow::Result<Truth> {
     let topics = ways.mqtt.as_ref().map(|mqtt| mqtt.topics.clone());
     let over_modbus = ways.modbus;
+    // Whoever reads that it is there may ask it to end the next moment.
+    let signals = super::signals()?;
     let handle = plant_on(options, ways).await?;
     if over_modbus {
         announce(&format!("modbus {}\n", handle.modbus()))?;
@@ -179,16 +180,9 @@ async fn serve(options: Options, ways: Ways) -> anyhow::Result<Truth> {
     if let Some(address) = handle.cameras() {
         announce(&format!("cameras http://{address}/camera/0\n"))?;
     }
-    wait(&handle).await?;
-    Ok(handle.stop().await?)
-}
-
-/// Until the line is done or someone wants it to end.
-async fn wait(handle: &PlantHandle) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("watching for SIGTERM")?;
     tokio::select! {
-        () = handle.finished() => Ok(()),
-        interrupted = tokio::signal::ctrl_c() => interrupted.context("watching for Ctrl-C"),
-        _ = terminate.recv() => Ok(()),
+        () = handle.finished() => {}
+        () = signals => {}
     }
+    Ok(handle.stop().await?)
 }

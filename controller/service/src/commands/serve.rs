@@ -50,13 +50,15 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         configuration.site.http = http;
     }
     let outcome = runtime.block_on(async {
+        // Whoever reads that it is there may ask it to end the next moment.
+        let signals = super::signals()?;
         let service = service::start(configuration, &args.data).await?;
         super::announce(&format!("dashboard at http://{}\n", service.http))?;
         if let Some(mqtt) = service.mqtt {
             super::announce(&format!("MQTT 5 broker at {mqtt}\n"))?;
         }
         super::announce(&enrolment(service.enrolment.as_deref()))?;
-        service.run(signals()?).await?;
+        service.run(signals).await?;
         Ok(FINE.into())
     });
     // A simulation or a search that somebody asked for may still be at it.
@@ -86,6 +88,7 @@ async fn mend(args: &Args, files: Files, wrong: ConfigError) -> anyhow::Result<(
         .with_context(|| format!("the data directory {} cannot be made", args.data.display()))?;
     let office = Office::open(&args.data)?;
     let code = service::enrolment(info.open, &office)?;
+    let signals = super::signals()?;
     let listener = http::listen(http).await?;
     let address = listener.local_addr()?;
     let text =
@@ -93,7 +96,7 @@ async fn mend(args: &Args, files: Files, wrong: ConfigError) -> anyhow::Result<(
     super::announce(&text)?;
     super::announce(&enrolment(code.as_deref()))?;
     let safe = SafeMode::new(Front::new(info, files, office, code));
-    http::serve_safe_mode(listener, safe, signals()?, wrong).await
+    http::serve_safe_mode(listener, safe, signals, wrong).await
 }
 
 /// What the first administrator has to know, while there is none.
@@ -104,20 +107,4 @@ pub fn enrolment(code: Option<&str>) -> String {
         )
     };
     code.map(say).unwrap_or_default()
-}
-
-/// Ready when the process is asked to end.
-///
-/// # Errors
-/// The system gives no signals.
-pub fn signals() -> anyhow::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
-    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
 }
