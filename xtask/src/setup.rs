@@ -62,6 +62,8 @@ impl Group {
                     "libopencv-videoio-dev",
                     "video files, RTSP streams, V4L2 cameras",
                 ),
+                ("libaravis-dev", "GigE Vision and USB3 Vision cameras"),
+                ("libusb-1.0-0-dev", "asked for by Aravis"),
                 ("libtesseract-dev", "text recognition"),
                 ("libleptonica-dev", "images for text recognition"),
                 ("tesseract-ocr-eng", "text recognition: Latin script"),

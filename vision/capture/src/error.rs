@@ -15,7 +15,9 @@ pub enum CaptureError {
         source: std::io::Error,
     },
     /// The address is of no kind that is supported.
-    #[error("{found}: expected a file, a folder, /dev/videoN, or an http, https or rtsp address")]
+    #[error(
+        "{found}: expected a file, a folder, /dev/videoN, an http, https or rtsp address, or gige:// and the IP address, serial number or name of a GigE Vision camera"
+    )]
     Address {
         /// What was asked for.
         found: String,

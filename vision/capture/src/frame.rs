@@ -1,6 +1,7 @@
 //! Pictures and frames, without any tie to the library that made them.
 
 use std::fmt;
+use std::time::Duration;
 
 /// A grey picture, one byte per pixel, rows without padding.
 #[derive(Clone, PartialEq, Eq)]
@@ -72,6 +73,10 @@ pub struct Frame {
     pub camera: Option<u8>,
     /// Encoder count at the exposure, where the camera says so (`X-Sortline-Ticks`).
     pub ticks: Option<u32>,
+    /// Time of the exposure by the camera's own clock, since any moment; where it tells it.
+    pub exposed: Option<Duration>,
+    /// Frames that the camera has taken since the one before and that were lost on the way.
+    pub lost: u64,
     /// File or address it came from.
     pub file: String,
     /// Number of the frame in its source, from 0.
@@ -88,6 +93,8 @@ impl Frame {
             trigger: None,
             camera: None,
             ticks: None,
+            exposed: None,
+            lost: 0,
             file,
             index: 0,
         }

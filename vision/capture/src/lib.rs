@@ -16,6 +16,8 @@ mod decode;
 #[cfg(feature = "opencv")]
 mod geometry;
 #[cfg(feature = "opencv")]
+mod gige;
+#[cfg(feature = "opencv")]
 mod http;
 #[cfg(feature = "opencv")]
 mod image;

@@ -9,9 +9,13 @@ use std::time::Duration;
 use opencv::core::{Mat, MatTraitConst as _, Vector};
 use opencv::videoio::{self, VideoCapture, VideoCaptureTrait as _, VideoCaptureTraitConst as _};
 
+use crate::gige::Gige;
 use crate::http::{Address, Connection, Received, back_off, stalled};
 use crate::multipart::Part;
 use crate::{CaptureError, Clock, Frame, PIXELS_MAX, geometry, image};
+
+/// What the address of a GigE Vision camera begins with.
+const GIGE: &str = "gige://";
 
 /// Deepest level of folders that is walked, so that links in a circle end.
 const DEPTH_MAX: usize = 32;
@@ -82,14 +86,17 @@ enum Kind {
         open: Option<VideoCapture>,
         stalls: u32,
     },
+    /// A camera of the GenICam family.
+    Gige { open: Option<Gige>, stalls: u32 },
     /// Nothing more comes.
     Done,
 }
 
 impl Source {
     /// Opens a file, a folder (recursively, pictures and videos in the order of their names),
-    /// `/dev/videoN`, or an `http`, `https` or `rtsp` address. A camera is connected at the first
-    /// frame; when it gives none for `deadline`, it counts as stalled.
+    /// `/dev/videoN`, an `http`, `https` or `rtsp` address, or `gige://` and a camera's IP address,
+    /// serial number or name. A camera is connected at the first frame; when it gives none for
+    /// `deadline`, it counts as stalled.
     ///
     /// # Errors
     /// [`CaptureError::Open`] when a file or folder cannot be opened, [`CaptureError::Address`] for
@@ -108,6 +115,10 @@ impl Source {
                 }
             }
             Some(("https" | "rtsp" | "rtsps", _)) => Kind::Stream {
+                open: None,
+                stalls: 0,
+            },
+            Some(("gige", camera)) if !camera.is_empty() => Kind::Gige {
                 open: None,
                 stalls: 0,
             },
@@ -134,7 +145,7 @@ impl Source {
     pub fn waiting(&self) -> Option<usize> {
         match &self.kind {
             Kind::Files { waiting, .. } => Some(waiting.len()),
-            Kind::Http { .. } | Kind::Stream { .. } => None,
+            Kind::Http { .. } | Kind::Stream { .. } | Kind::Gige { .. } => None,
             Kind::Done => Some(0),
         }
     }
@@ -160,7 +171,7 @@ impl Source {
                 CaptureError::Stalled {
                     reason, answered, ..
                 },
-                Kind::Http { stalls, .. } | Kind::Stream { stalls, .. },
+                Kind::Http { stalls, .. } | Kind::Stream { stalls, .. } | Kind::Gige { stalls, .. },
             ) => {
                 *stalls = stalls.saturating_add(1);
                 CaptureError::Stalled {
@@ -187,6 +198,10 @@ impl Iterator for Source {
             }
             Kind::Stream { .. } => {
                 let taken = self.next_of_stream();
+                Some(taken.map_err(|error| self.stall(error)))
+            }
+            Kind::Gige { .. } => {
+                let taken = self.next_of_gige();
                 Some(taken.map_err(|error| self.stall(error)))
             }
             Kind::Done => None,
@@ -284,10 +299,52 @@ impl Source {
         };
         let frame = grab(&mut capture)?;
         let mat = frame.ok_or_else(|| stalled("the stream gave no frame").after_answer())?;
+        let exposed = device(&self.name).and_then(|_number| exposed(&capture));
         (*open, *stalls) = (Some(capture), 0);
         let index = self.number();
-        frame_of(mat, &self.name, index)
+        Ok(Frame {
+            exposed,
+            ..frame_of(mat, &self.name, index)?
+        })
     }
+
+    fn next_of_gige(&mut self) -> Result<Frame, CaptureError> {
+        let Kind::Gige { open, stalls } = &mut self.kind else {
+            return Err(CaptureError::Address {
+                found: self.name.clone(),
+            });
+        };
+        let mut camera = match open.take() {
+            Some(camera) => camera,
+            None => {
+                if *stalls > 0 {
+                    std::thread::sleep(back_off(*stalls));
+                }
+                Gige::open(self.name.trim_start_matches(GIGE))?
+            }
+        };
+        let taken = camera.next(Deadline::after(self.clock, self.deadline));
+        if camera.is_there() {
+            *open = Some(camera);
+        }
+        let taken = taken.map_err(CaptureError::after_answer)?;
+        *stalls = 0;
+        let index = self.number();
+        Ok(Frame {
+            exposed: taken.exposed,
+            lost: taken.lost,
+            index,
+            ..Frame::of(taken.pixels, self.name.clone())
+        })
+    }
+}
+
+/// When the device took the frame that was had last, by the system's clock that never goes back.
+fn exposed(capture: &VideoCapture) -> Option<Duration> {
+    let ms = capture.get(videoio::CAP_PROP_POS_MSEC).ok()?;
+    Duration::try_from_secs_f64(ms / 1_000.0)
+        .ok()
+        .filter(|time| !time.is_zero())
 }
 
 /// Number of a `/dev/videoN` device.
@@ -394,15 +451,13 @@ fn frame_of_part(part: Part, file: &str, index: u64) -> Result<Frame, CaptureErr
     let camera = number("x-sortline-camera").and_then(|camera| u8::try_from(camera).ok());
     let ticks = number("x-sortline-ticks");
     let pixels = image::decode(&part.body)?;
-    let jpeg = Some(part.body);
     Ok(Frame {
-        pixels,
-        jpeg,
+        jpeg: Some(part.body),
         trigger,
         camera,
         ticks,
-        file: file.to_owned(),
         index,
+        ..Frame::of(pixels, file)
     })
 }
 

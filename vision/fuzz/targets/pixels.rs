@@ -45,15 +45,7 @@ fuzz_target!(|bytes: &[u8]| {
             ..Options::default()
         };
         let reader = reader.get_or_insert_with(|| Reader::new(options, clock).unwrap());
-        let frame = Frame {
-            pixels,
-            jpeg: None,
-            trigger: None,
-            camera: None,
-            ticks: None,
-            file: String::new(),
-            index: 0,
-        };
+        let frame = Frame::of(pixels, "");
         let result = reader.read(&frame);
         assert!(result.symbols.is_empty() || result.symbols.iter().all(|s| !s.text.is_empty()));
     });
