@@ -18,8 +18,8 @@ use crate::clock::{self, Clock};
 use crate::journal::{Cause, Origin, Record};
 use crate::latency::Latency;
 use crate::resolver::Resolver;
-use crate::scanners::Triggers;
 use crate::service::stopped;
+use crate::triggers::{Given, Triggers};
 
 /// Time between two pictures of the belt for screens.
 const PICTURE: Duration = Duration::from_millis(100);
@@ -147,7 +147,7 @@ impl Engine {
         }
     }
 
-    /// The same engine, that tells scanners when their camera's trigger was given.
+    /// The same engine, that tells scanners and cameras when their camera's trigger was given.
     #[must_use]
     pub fn with_triggers(mut self, triggers: Vec<Triggers>) -> Self {
         self.triggers = triggers;
@@ -201,10 +201,11 @@ impl Engine {
             camera, trigger, ..
         } = &event
         {
-            for (_, scanner) in self.triggers.iter().filter(|(known, _)| known == camera) {
-                // A scanner that is behind answers no trigger for certain: a no-read.
-                if scanner.try_send(*trigger).is_err() {
-                    tracing::debug!(trigger = trigger.0, "a scanner is behind its triggers");
+            let (trigger, told) = (*trigger, clock::since_start_of_machine());
+            for (_, reader) in self.triggers.iter().filter(|(known, _)| known == camera) {
+                // A reader that is behind answers no trigger for certain: a no-read.
+                if reader.try_send(Given { trigger, told }).is_err() {
+                    tracing::debug!(trigger = trigger.0, "a reader is behind its triggers");
                 }
             }
         }

@@ -33,6 +33,7 @@ pub mod service;
 #[cfg(feature = "solver")]
 pub mod solver;
 pub mod trial;
+pub mod triggers;
 pub mod uplink;
 pub mod vision;
 pub mod words;

@@ -16,24 +16,20 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+use crate::clock;
 use crate::config::{ScannerConfig, ScannerPlace};
 use crate::service::stopped;
+use crate::triggers::{self, Given, LAG, LAG_MS, Triggers, ms};
 use crate::vision::reading_of;
 
-/// Triggers that may wait to be taken note of.
-const TRIGGERS: usize = 64;
-/// A telegram waits so long for its trigger, milliseconds: that is known when the node was polled, at
-/// most every 50 ms.
-const LAG_MS: u32 = 60;
+/// Telegrams that may wait for their triggers.
+const TELEGRAMS: usize = 64;
 /// Pause before a connection is made anew.
 const AGAIN: Duration = Duration::from_millis(400);
 /// A device does not pause for so long inside a telegram.
 const PAUSE: Duration = Duration::from_millis(100);
 /// Stands for "never" among times.
 const NEVER: Duration = Duration::from_hours(100 * 365 * 24);
-
-/// Where the triggers of a camera go.
-pub type Triggers = (CameraId, mpsc::Sender<TriggerId>);
 
 /// Starts the scanners of a site; readings go to `events`.
 ///
@@ -49,7 +45,7 @@ pub fn start(
         country: Country::from_alpha2(country),
         ..Policy::default()
     };
-    let mut triggers = Vec::new();
+    let mut ways = Vec::new();
     for scanner in scanners {
         let wrong =
             |(key, text)| anyhow::anyhow!("scanner of camera {}: {key}: {text}", scanner.camera);
@@ -62,13 +58,12 @@ pub fn start(
                 Door::At(TcpListener::from_std(listener).with_context(what)?)
             }
         };
-        let (sender, receiver) = mpsc::channel(TRIGGERS);
-        triggers.push((scanner.camera, sender));
+        let (way, receiver) = triggers::of(scanner.camera);
+        ways.push(way);
         let [least, most] = scanner.answer_ms;
         let session = Session {
             camera: scanner.camera,
             policy,
-            begun: Instant::now(),
             matcher: Matcher::new((least, most.saturating_add(LAG_MS))),
             unmatched: VecDeque::new(),
             triggers: receiver,
@@ -89,7 +84,7 @@ pub fn start(
             Ok(())
         });
     }
-    Ok(triggers)
+    Ok(ways)
 }
 
 /// How a connection comes about.
@@ -128,11 +123,10 @@ enum Ended {
 struct Session {
     camera: CameraId,
     policy: Policy,
-    begun: Instant,
     matcher: Matcher,
     /// Telegrams that wait until every trigger they can answer is known, and until when.
     unmatched: VecDeque<(Instant, Measured)>,
-    triggers: mpsc::Receiver<TriggerId>,
+    triggers: mpsc::Receiver<Given>,
     events: mpsc::Sender<Event>,
     idle: Duration,
     healthy: bool,
@@ -191,9 +185,9 @@ impl Session {
                 .map_or(heard + NEVER, |(due, _)| *due);
             tokio::select! {
                 biased;
-                trigger = self.triggers.recv() => {
-                    let now = self.now();
-                    self.matcher.triggered(trigger?.0, now);
+                given = self.triggers.recv() => {
+                    let given = given?;
+                    self.matcher.triggered(given.trigger.0, ms(given.told));
                 }
                 () = sleep_until(due) => self.take().await?,
                 read = stream.read(&mut buffer) => {
@@ -223,9 +217,8 @@ impl Session {
     fn keep(&mut self, telegram: Telegram, now: Instant) {
         match telegram {
             Telegram::Read(measured) => {
-                let due = now + Duration::from_millis(LAG_MS.into());
-                if self.unmatched.len() < TRIGGERS {
-                    self.unmatched.push_back((due, measured));
+                if self.unmatched.len() < TELEGRAMS {
+                    self.unmatched.push_back((now + LAG, measured));
                 }
             }
             Telegram::Heartbeat | Telegram::Answer { .. } => {}
@@ -240,7 +233,7 @@ impl Session {
         let Some((_, measured)) = self.unmatched.pop_front() else {
             return Some(());
         };
-        let now = self.now();
+        let now = ms(clock::since_start_of_machine());
         let Some(trigger) = self.matcher.telegram(measured.tracking, now) else {
             tracing::debug!(camera = %self.camera, "a telegram that belongs to no trigger for certain");
             return Some(());
@@ -267,10 +260,6 @@ impl Session {
             .send(Event::Camera { camera, healthy })
             .await
             .ok()
-    }
-
-    fn now(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 
@@ -349,7 +338,7 @@ mod tests {
     /// A session that listens, its ends, and the scanner's address.
     struct Rig {
         address: SocketAddr,
-        triggers: mpsc::Sender<TriggerId>,
+        triggers: mpsc::Sender<Given>,
         events: mpsc::Receiver<Event>,
         _tasks: JoinSet<()>,
     }
@@ -363,7 +352,6 @@ mod tests {
             let session = Session {
                 camera: CameraId(2),
                 policy: Policy::default(),
-                begun: Instant::now(),
                 matcher: Matcher::new((0, 5_000)),
                 unmatched: VecDeque::new(),
                 triggers: taken,
@@ -395,7 +383,8 @@ mod tests {
         }
 
         async fn trigger(&self, number: u32) {
-            self.triggers.send(TriggerId(number)).await.unwrap();
+            let (trigger, told) = (TriggerId(number), clock::since_start_of_machine());
+            self.triggers.send(Given { trigger, told }).await.unwrap();
             while self.triggers.capacity() < self.triggers.max_capacity() {
                 tokio::task::yield_now().await;
             }

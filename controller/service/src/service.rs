@@ -35,7 +35,8 @@ use crate::live::{self, Desk, Feeds, Model, View};
 use crate::office::{AlarmRow, Office, random_code};
 use crate::resolver::Resolver;
 use crate::routing::{self, Routes, Routing};
-use crate::scanners::{self, Triggers};
+use crate::scanners;
+use crate::triggers::Triggers;
 use crate::uplink::Outbox;
 use crate::vision;
 
@@ -373,10 +374,15 @@ fn start_vision(
     let (events, readings) = mpsc::channel(READINGS);
     let config = &site.config;
     let ends = (&events.clone(), stopped);
-    let triggers = scanners::start(&config.scanners, country, ends, tasks)?;
+    let mut triggers = scanners::start(&config.scanners, country, ends, tasks)?;
     let outputs = vision::Outputs { events, shots };
     if cfg!(feature = "opencv") {
-        vision::start(&config.cameras, &config.vision, country, &outputs)?;
+        triggers.extend(vision::start(
+            &config.cameras,
+            &config.vision,
+            country,
+            &outputs,
+        )?);
     } else if !config.cameras.is_empty() {
         tracing::warn!("this build has no cameras: it was made without the feature `opencv`");
     }

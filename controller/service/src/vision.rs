@@ -1,17 +1,17 @@
 //! Cameras: one thread that receives and one that reads for each.
 //!
 //! Between them is a short queue that forgets its oldest frame, so that a slow reading costs that
-//! frame and not those behind it. A frame belongs to a parcel only by the trigger number that it
-//! carries. Cameras that freeze, go black or cannot be reached are reported as not healthy.
+//! frame and not those behind it. A frame belongs to a parcel by the trigger number that it carries,
+//! or by the one trigger that can have taken it. Cameras that freeze, go black or cannot be reached are reported as not healthy.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use sortline_capture::{Frame, Options, Reader, Source, parcels, quality};
+use sortline_capture::{Frame, Options, Reader, Source, encode, parcels, quality};
 use sortline_core::{
-    CameraId, Code, Destination, DestinationSource, Event, NoRead, Permille, Reading, TriggerId,
+    CameraId, Code, Destination, DestinationSource, Event, NoRead, Permille, Reading,
 };
 use sortline_read::health::{Arrival, CameraHealth, Fault, Limits};
 use sortline_read::{Country, FrameResult};
@@ -22,6 +22,11 @@ use crate::clock;
 use crate::config::{CameraConfig, VisionConfig};
 use crate::live::{Hints, Shot};
 use crate::pose::pose;
+use crate::triggers::{self, Triggers};
+
+mod unnumbered;
+
+use unnumbered::Unnumbered;
 
 /// A camera that gives no frame for this long is connected anew. That alone is no fault: without
 /// parcels there are no triggers.
@@ -39,7 +44,8 @@ pub struct Outputs {
     pub shots: mpsc::Sender<Shot>,
 }
 
-/// Starts the threads of all cameras. They end with the process, or when the line is gone.
+/// Starts the threads of all cameras. They end with the process, or when the line is gone. Gives the
+/// ways on which the cameras' triggers are to be told.
 ///
 /// # Errors
 /// A source is of no known kind, the engine for reading cannot start, or this build has none.
@@ -48,26 +54,19 @@ pub fn start(
     vision: &VisionConfig,
     country: &str,
     outputs: &Outputs,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Vec<Triggers>> {
+    let mut ways = Vec::new();
     let time = sortline_capture::Clock {
         monotonic: clock::since_start_of_machine,
         thread_cpu: clock::thread_cpu,
     };
-    let options = Options {
-        budget: Some(Duration::from_millis(vision.budget_ms.into())),
-        text: vision.text,
-        text_confidence_min: f32::from(vision.text_confidence_permille_min) / 1_000.0,
-        languages: vision.languages.clone(),
-        country: Country::from_alpha2(country),
-        effort: vision
-            .effort
-            .parse()
-            .map_err(|error| anyhow::anyhow!("vision.effort: {error}"))?,
-    };
+    let options = options(vision, country)?;
     for camera in cameras {
         let what = || format!("camera {} at {}", camera.id, camera.source);
         let source = Source::open(&camera.source, SILENCE, time).with_context(what)?;
         let (frames, queue) = broadcast::channel(vision.queue_frames.into());
+        let (way, triggers) = triggers::of(camera.id);
+        ways.push(way);
         let health = Health::new(camera.id, outputs.events.clone());
         let receiver = Receiver {
             source,
@@ -77,6 +76,7 @@ pub fn start(
         let worker = Worker {
             camera: camera.id,
             queue,
+            unnumbered: Unnumbered::new(triggers, camera.answer_ms),
             health,
             outputs: outputs.clone(),
             lasting: BTreeMap::new(),
@@ -107,7 +107,22 @@ pub fn start(
             .spawn(read)
             .with_context(what)?;
     }
-    Ok(())
+    Ok(ways)
+}
+
+/// How the site wants frames to be read.
+fn options(vision: &VisionConfig, country: &str) -> anyhow::Result<Options> {
+    Ok(Options {
+        budget: Some(Duration::from_millis(vision.budget_ms.into())),
+        text: vision.text,
+        text_confidence_min: f32::from(vision.text_confidence_permille_min) / 1_000.0,
+        languages: vision.languages.clone(),
+        country: Country::from_alpha2(country),
+        effort: vision
+            .effort
+            .parse()
+            .map_err(|error| anyhow::anyhow!("vision.effort: {error}"))?,
+    })
 }
 
 /// Tells the line when the thread that holds it panics.
@@ -166,7 +181,8 @@ impl Health {
 
 struct Receiver {
     source: Source,
-    frames: broadcast::Sender<Arc<Frame>>,
+    /// With the time of their arrival, since the machine's start.
+    frames: broadcast::Sender<(Arc<Frame>, Duration)>,
     health: Health,
 }
 
@@ -180,7 +196,12 @@ impl Receiver {
             };
             let goes_on = match taken {
                 Ok(frame) => {
-                    let heard = self.frames.send(Arc::new(frame)).is_ok();
+                    if frame.lost > 0 {
+                        let (camera, count) = (self.health.camera, frame.lost);
+                        tracing::warn!(%camera, count, "frames of a camera were lost on the way");
+                    }
+                    let arrived = clock::since_start_of_machine();
+                    let heard = self.frames.send((Arc::new(frame), arrived)).is_ok();
                     heard && self.health.sign(true)
                 }
                 Err(missed) => {
@@ -200,7 +221,8 @@ impl Receiver {
 
 struct Worker {
     camera: CameraId,
-    queue: broadcast::Receiver<Arc<Frame>>,
+    queue: broadcast::Receiver<(Arc<Frame>, Duration)>,
+    unnumbered: Unnumbered,
     health: Health,
     outputs: Outputs,
     /// Frames in a row that show a fault.
@@ -211,16 +233,20 @@ impl Worker {
     fn run(mut self, mut reader: Reader) {
         let mut seen = CameraHealth::new(Limits::DEFAULT);
         loop {
-            let frame = match self.queue.blocking_recv() {
-                Ok(frame) => frame,
+            let (frame, arrived) = match self.queue.blocking_recv() {
+                Ok(taken) => taken,
                 Err(RecvError::Lagged(count)) => {
                     tracing::warn!(camera = %self.camera, count, "frames were forgotten unread");
                     continue;
                 }
                 Err(RecvError::Closed) => return,
             };
+            let Some(trigger) = self.unnumbered.trigger(&frame, arrived) else {
+                tracing::debug!(camera = %self.camera, "a frame that belongs to no trigger for certain");
+                continue;
+            };
             let arrival = Arrival {
-                trigger: frame.trigger,
+                trigger: Some(trigger.0),
                 delay_ticks: None,
             };
             let faults = seen.add(&quality(&frame.pixels), arrival);
@@ -240,8 +266,8 @@ impl Worker {
             self.warn(&faults);
             let shot = Shot {
                 camera: self.camera,
-                trigger: frame.trigger.map(TriggerId),
-                jpeg: frame.jpeg.as_deref().map(Into::into),
+                trigger,
+                jpeg: picture(&frame, &reading),
                 read_us: u64::try_from(taken.as_micros()).unwrap_or(u64::MAX),
                 health: seen.report(),
                 hints: hints(&frame, &result, &reading),
@@ -284,10 +310,6 @@ impl Worker {
         if self.outputs.shots.try_send(shot).is_err() {
             tracing::debug!("a picture was not kept for screens");
         }
-        let Some(trigger) = trigger else {
-            tracing::debug!(camera = %self.camera, "a frame carries no trigger number");
-            return !self.outputs.events.is_closed();
-        };
         let event = Event::Read {
             camera: self.camera,
             trigger,
@@ -295,6 +317,18 @@ impl Worker {
         };
         self.outputs.events.blocking_send(event).is_ok()
     }
+}
+
+/// The picture for screens. Cameras that send no JPEG get one where a person has to look: it costs
+/// some 15 milliseconds at 5 megapixels.
+fn picture(frame: &Frame, reading: &Reading) -> Option<Arc<[u8]>> {
+    if let Some(jpeg) = frame.jpeg.as_deref() {
+        return Some(jpeg.into());
+    }
+    let looked_at = reading.codes.is_empty();
+    looked_at
+        .then(|| encode(&frame.pixels).ok().map(Into::into))
+        .flatten()
 }
 
 /// What helps a person who keys this parcel in. Edges of the parcel are looked for only where

@@ -184,6 +184,78 @@ mod tests {
         check_journal(&site, PARCELS);
     }
 
+    /// A camera between the plant's and the service that is like any other: its frames do not say
+    /// which trigger took them.
+    fn ordinary(camera: &str) -> String {
+        const NUMBERED: &[u8] = b"X-Sortline-";
+        let (host, rest) = camera
+            .strip_prefix("http://")
+            .unwrap()
+            .split_once('/')
+            .unwrap();
+        let (host, path) = (host.to_owned(), rest.to_owned());
+        let door = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = door.local_addr().unwrap();
+        std::thread::spawn(move || {
+            for viewer in door.incoming() {
+                let (mut viewer, host, path) = (viewer.unwrap(), host.clone(), path.clone());
+                std::thread::spawn(move || -> std::io::Result<()> {
+                    let mut camera = TcpStream::connect(&host)?;
+                    let request = format!("GET /{path} HTTP/1.0\r\nHost: {host}\r\n\r\n");
+                    camera.write_all(request.as_bytes())?;
+                    let (mut held, mut chunk) = (Vec::new(), [0; 8_192]);
+                    loop {
+                        let count = camera.read(&mut chunk)?;
+                        held.extend_from_slice(&chunk[..count]);
+                        while let Some(at) = held
+                            .windows(NUMBERED.len())
+                            .position(|window| window == NUMBERED)
+                        {
+                            held[at..at + NUMBERED.len()].copy_from_slice(b"X-Ordinary-");
+                        }
+                        // What may be the beginning of the next name waits for its end.
+                        let keep = (1..NUMBERED.len())
+                            .rev()
+                            .find(|length| held.ends_with(&NUMBERED[..*length]))
+                            .filter(|_| count > 0);
+                        let sure = held.len() - keep.unwrap_or(0);
+                        viewer.write_all(&held[..sure])?;
+                        held.drain(..sure);
+                        if count == 0 {
+                            return Ok(());
+                        }
+                    }
+                });
+            }
+        });
+        format!("http://{address}/{rest}")
+    }
+
+    #[test]
+    fn a_camera_that_numbers_nothing_sorts_by_the_time_of_its_frames() {
+        let site = Site::new("ordinary", "127.0.0.1:5021");
+        // Pictures are drawn and sent within the two seconds to the next parcel on any machine.
+        let file = site.0.join("plant.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, text.replace("= 3600", "= 1800")).unwrap();
+        let (plant, _) = plant(&site, "127.0.0.1:0");
+        let file = site.0.join("site.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let known = text.split('"').find(|word| word.starts_with("http://127"));
+        let known = known.unwrap().to_owned();
+        let patient = format!("{}\"\nanswer_ms = [0, 1800]", ordinary(&known));
+        std::fs::write(&file, text.replace(&format!("{known}\""), &patient)).unwrap();
+        let (mut service, address) = site.serve();
+        let truth: Value = serde_json::from_str(&("{".to_owned() + &plant.told("{"))).unwrap();
+        assert_eq!(truth["inducted"], PARCELS, "{truth}");
+        assert_eq!(truth["missort"], 0, "{truth}");
+        let seen = wait(&service, &address, |rates| ended(rates) >= PARCELS);
+        // How long a frame takes depends on the machine that the test runs on.
+        assert!(seen["sorted"].as_u64() >= Some(PARCELS / 2), "{seen}");
+        assert_eq!(service.end(), 0);
+        check_journal(&site, PARCELS);
+    }
+
     #[test]
     fn a_killed_service_accounts_for_every_parcel_once() {
         let site = Site::new("killed", "127.0.0.1:5021");

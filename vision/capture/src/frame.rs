@@ -75,6 +75,8 @@ pub struct Frame {
     pub ticks: Option<u32>,
     /// Time of the exposure by the camera's own clock, since any moment; where it tells it.
     pub exposed: Option<Duration>,
+    /// The camera's own number of the frame, where it counts; what it counts is its own affair.
+    pub counter: Option<u64>,
     /// Frames that the camera has taken since the one before and that were lost on the way.
     pub lost: u64,
     /// File or address it came from.
@@ -94,6 +96,7 @@ impl Frame {
             camera: None,
             ticks: None,
             exposed: None,
+            counter: None,
             lost: 0,
             file,
             index: 0,

@@ -13,6 +13,9 @@ use crate::{CaptureError, FILE_MAX, Grey, PIXELS_MAX, geometry};
 /// Shorter files are filled up with zeros, which every decoder ignores after the picture's end.
 const BYTES_MIN: usize = 64;
 
+/// Of 100: bars two pixels wide keep their edges.
+const JPEG_QUALITY: i32 = 85;
+
 /// Reads a file of at most [`FILE_MAX`] bytes.
 ///
 /// # Errors
@@ -67,6 +70,21 @@ pub fn decode(bytes: &[u8]) -> Result<Grey, CaptureError> {
         return Err(CaptureError::Undecodable(what));
     }
     geometry::grey_of(&to_grey(mat)?)
+}
+
+/// Encodes a picture as JPEG, well enough for a person to read a label.
+///
+/// # Errors
+/// [`CaptureError::Undecodable`] beyond 65,535 pixels a side, which JPEG cannot say.
+pub fn encode(grey: &Grey) -> Result<Vec<u8>, CaptureError> {
+    let mut jpeg = Vector::new();
+    let quality = Vector::from_slice(&[imgcodecs::IMWRITE_JPEG_QUALITY, JPEG_QUALITY]);
+    let mat = geometry::mat(grey)?;
+    if imgcodecs::imencode(".jpg", &mat, &mut jpeg, &quality)? {
+        Ok(jpeg.into())
+    } else {
+        Err(CaptureError::Undecodable(format!("{grey:?} as JPEG")))
+    }
 }
 
 /// 8-bit grey from any depth and channel count; transparency is laid over white paper.

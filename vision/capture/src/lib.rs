@@ -14,6 +14,8 @@ mod quality;
 #[cfg(feature = "opencv")]
 mod decode;
 #[cfg(feature = "opencv")]
+mod folder;
+#[cfg(feature = "opencv")]
 mod geometry;
 #[cfg(feature = "opencv")]
 mod gige;
@@ -46,7 +48,7 @@ pub use frame::{Frame, Grey};
 pub use geometry::parcels;
 pub use header::{Header, Kind, header};
 #[cfg(feature = "opencv")]
-pub use image::decode;
+pub use image::{decode, encode};
 pub use multipart::{PART_MAX, Parser, Part, PartError};
 #[cfg(feature = "opencv")]
 pub use peer::{Peer, PeerRead, turned};
@@ -59,7 +61,7 @@ pub(crate) use source::Deadline;
 pub use source::{Missed, Source};
 pub use stats::{Rung, RungStats};
 #[cfg(not(feature = "opencv"))]
-pub use without::{Missed, Peer, PeerRead, Reader, Source, decode, parcels, turned};
+pub use without::{Missed, Peer, PeerRead, Reader, Source, decode, encode, parcels, turned};
 
 /// Most pixels of a picture that is read: 100 megapixels, five times the largest line camera.
 pub const PIXELS_MAX: u64 = 100_000_000;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use opencv::core::{Mat, MatTraitConst as _, Vector};
 use opencv::videoio::{self, VideoCapture, VideoCaptureTrait as _, VideoCaptureTraitConst as _};
 
+use crate::folder::files;
 use crate::gige::Gige;
 use crate::http::{Address, Connection, Received, back_off, stalled};
 use crate::multipart::Part;
@@ -16,9 +17,6 @@ use crate::{CaptureError, Clock, Frame, PIXELS_MAX, geometry, image};
 
 /// What the address of a GigE Vision camera begins with.
 const GIGE: &str = "gige://";
-
-/// Deepest level of folders that is walked, so that links in a circle end.
-const DEPTH_MAX: usize = 32;
 
 /// A moment until which something must have happened.
 #[derive(Clone, Copy, Debug)]
@@ -314,14 +312,12 @@ impl Source {
                 found: self.name.clone(),
             });
         };
+        if *stalls > 0 && open.is_none() {
+            std::thread::sleep(back_off(*stalls));
+        }
         let mut camera = match open.take() {
             Some(camera) => camera,
-            None => {
-                if *stalls > 0 {
-                    std::thread::sleep(back_off(*stalls));
-                }
-                Gige::open(self.name.trim_start_matches(GIGE))?
-            }
+            None => Gige::open(self.name.trim_start_matches(GIGE))?,
         };
         let taken = camera.next(Deadline::after(self.clock, self.deadline));
         if camera.is_there() {
@@ -332,6 +328,7 @@ impl Source {
         let index = self.number();
         Ok(Frame {
             exposed: taken.exposed,
+            counter: Some(taken.counter),
             lost: taken.lost,
             index,
             ..Frame::of(taken.pixels, self.name.clone())
@@ -459,51 +456,4 @@ fn frame_of_part(part: Part, file: &str, index: u64) -> Result<Frame, CaptureErr
         index,
         ..Frame::of(pixels, file)
     })
-}
-
-/// The files to read: one, or those of a folder with a known ending.
-fn files(path: &Path) -> Result<VecDeque<PathBuf>, CaptureError> {
-    let open = |source| CaptureError::Open {
-        path: path.to_owned(),
-        source,
-    };
-    if !fs::metadata(path).map_err(open)?.is_dir() {
-        return Ok(VecDeque::from([path.to_owned()]));
-    }
-    let mut found = Vec::new();
-    walk(path, 0, &mut found)?;
-    found.sort();
-    Ok(found.into())
-}
-
-fn walk(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), CaptureError> {
-    let open = |source| CaptureError::Open {
-        path: folder.to_owned(),
-        source,
-    };
-    for entry in fs::read_dir(folder).map_err(open)? {
-        let entry = entry.map_err(open)?;
-        let (path, kind) = (entry.path(), entry.file_type().map_err(open)?);
-        // A link to a folder may lead back to where it lies, and a pipe has no end.
-        if kind.is_dir() {
-            if depth < DEPTH_MAX {
-                walk(&path, depth + 1, found)?;
-            }
-        } else if has_known_ending(&path) && fs::metadata(&path).is_ok_and(|file| file.is_file()) {
-            found.push(path);
-        }
-    }
-    Ok(())
-}
-
-fn has_known_ending(path: &Path) -> bool {
-    const ENDINGS: &[&str] = &[
-        "png", "jpg", "jpeg", "webp", "tif", "tiff", "bmp", "mp4", "m4v", "mov", "mkv", "webm",
-        "avi", "mpg", "mpeg", "ts",
-    ];
-    let ending = path
-        .extension()
-        .and_then(|ending| ending.to_str())
-        .map(str::to_lowercase);
-    ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
 }

@@ -79,6 +79,14 @@ pub fn decode(_bytes: &[u8]) -> Result<Grey, CaptureError> {
     Err(CaptureError::NotBuilt)
 }
 
+/// Encodes nothing.
+///
+/// # Errors
+/// Always [`CaptureError::NotBuilt`].
+pub fn encode(_grey: &Grey) -> Result<Vec<u8>, CaptureError> {
+    Err(CaptureError::NotBuilt)
+}
+
 /// A symbol as a peer reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerRead {

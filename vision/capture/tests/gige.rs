@@ -3,8 +3,10 @@
 #[cfg(test)]
 #[cfg(feature = "opencv")]
 mod tests {
+    use std::io::Write as _;
     use std::net::UdpSocket;
-    use std::sync::{Mutex, MutexGuard};
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::{Mutex, MutexGuard, PoisonError};
     use std::time::Duration;
 
     use aravis::prelude::*;
@@ -17,9 +19,10 @@ mod tests {
     /// The fake camera takes the one port that the standard has.
     static PORT: Mutex<()> = Mutex::new(());
 
+    /// Half a second goes by between two looks, which is how long a look waits for a frame.
     fn monotonic() -> Duration {
-        static BEGUN: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
-        BEGUN.get_or_init(std::time::Instant::now).elapsed()
+        static HALVES: AtomicU64 = AtomicU64::new(0);
+        Duration::from_millis(500 * HALVES.fetch_add(1, Ordering::Relaxed))
     }
 
     fn source(name: &str, deadline: Duration) -> Source {
@@ -32,9 +35,10 @@ mod tests {
 
     /// A camera on the loopback device; `None`, with a word, where its port is somebody else's.
     fn fake() -> Option<(MutexGuard<'static, ()>, GvFakeCamera)> {
-        let turn = PORT.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let turn = PORT.lock().unwrap_or_else(PoisonError::into_inner);
         if UdpSocket::bind("127.0.0.1:3956").is_err() {
-            eprintln!("skipped: port 3956, where GigE Vision cameras are asked, is taken");
+            let why = "skipped: port 3956, where GigE Vision cameras are asked, is taken";
+            writeln!(std::io::stdout(), "{why}").unwrap();
             return None;
         }
         let fake = GvFakeCamera::new(Some("lo"), Some("SL01"));
@@ -57,6 +61,7 @@ mod tests {
             let [before, after] = pair else { panic!() };
             assert_eq!((before.index, after.index), (index, index + 1));
             assert!(before.exposed.unwrap() < after.exposed.unwrap());
+            assert!(before.counter != after.counter);
             assert_eq!((before.pixels.width(), before.pixels.height()), (512, 512));
             // What it shows moves.
             assert_ne!(before.pixels, after.pixels);

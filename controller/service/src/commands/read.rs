@@ -170,7 +170,7 @@ fn unusable(path: &str, error: CaptureError) -> anyhow::Error {
         return usage("does not exist; needed is a picture, folder, video or camera address");
     }
     if let CaptureError::Address { .. } = error {
-        return usage("is no file, folder, /dev/videoN, or http, https or rtsp address");
+        return usage("is no file, folder, /dev/videoN, or http, https, rtsp or gige address");
     }
     error.into()
 }

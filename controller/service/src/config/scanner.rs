@@ -32,7 +32,8 @@ pub struct ScannerConfig {
     pub idle_s: u16,
 }
 
-const fn answer() -> [u32; 2] {
+/// From a trigger to its answer where nothing else is said.
+pub(super) const fn answer() -> [u32; 2] {
     [0, 400]
 }
 
@@ -100,6 +101,12 @@ impl ScannerConfig {
     }
 }
 
+/// What is wrong with the times of an answer.
+pub(super) fn check_answer([least, most]: [u32; 2]) -> Option<String> {
+    (least >= most || most > 10_000)
+        .then(|| format!("found {least} to {most}, allowed is less to more, up to 10000"))
+}
+
 /// Checks the scanners of a site.
 pub(super) fn check(scanners: &[ScannerConfig], refuse: &mut impl FnMut(&str, String)) {
     for (index, scanner) in scanners.iter().enumerate() {
@@ -110,9 +117,7 @@ pub(super) fn check(scanners: &[ScannerConfig], refuse: &mut impl FnMut(&str, St
         if let Err((key, text)) = scanner.place() {
             refuse(key, text);
         }
-        let [least, most] = scanner.answer_ms;
-        if least >= most || most > 10_000 {
-            let text = format!("found {least} to {most}, allowed is less to more, up to 10000");
+        if let Some(text) = check_answer(scanner.answer_ms) {
             refuse("answer_ms", text);
         }
         if scanner.idle_s > 3_600 {

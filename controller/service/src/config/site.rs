@@ -153,8 +153,14 @@ fn call() -> u16 {
 pub struct CameraConfig {
     /// The camera's id in `line.toml`.
     pub id: CameraId,
-    /// Where its frames come from: `http://…`, `rtsp://…`, `/dev/videoN`, a folder or a file.
+    /// Where its frames come from: `http://…`, `rtsp://…`, `gige://…` with the IP address, serial
+    /// number or name of a GigE Vision camera, `/dev/videoN`, a folder or a file.
     pub source: String,
+    /// Milliseconds from its trigger to its frame, at least and at most, of a camera whose frames do
+    /// not say which trigger took them; the most is less than the time between two triggers, or
+    /// parcels are no-reads for doubt. Default 0 and 400.
+    #[serde(default = "scanner::answer")]
+    pub answer_ms: [u32; 2],
 }
 
 /// Reading of frames.
@@ -338,10 +344,13 @@ fn check_names(config: &SiteConfig, refuse: &mut impl FnMut(&str, String)) {
     for (index, camera) in config.cameras.iter().enumerate() {
         if !is_source(&camera.source) {
             let found = &camera.source;
-            let allowed = "an http, https or rtsp address, /dev/videoN, or a folder or file that \
-                           is there";
+            let allowed = "an http, https, rtsp or gige address, /dev/videoN, or a folder or file \
+                           that is there";
             let text = format!("found `{found}`, allowed is {allowed}");
             refuse(&format!("camera[{index}].source"), text);
+        }
+        if let Some(text) = scanner::check_answer(camera.answer_ms) {
+            refuse(&format!("camera[{index}].answer_ms"), text);
         }
         let before = config.cameras.iter().take(index);
         if before.into_iter().any(|other| other.id == camera.id) {
@@ -353,7 +362,9 @@ fn check_names(config: &SiteConfig, refuse: &mut impl FnMut(&str, String)) {
 
 fn is_source(text: &str) -> bool {
     match text.split_once("://") {
-        Some((scheme, rest)) => ["http", "https", "rtsp"].contains(&scheme) && !rest.is_empty(),
+        Some((scheme, rest)) => {
+            ["http", "https", "rtsp", "gige"].contains(&scheme) && !rest.is_empty()
+        }
         // A device may be plugged in later.
         None => text.starts_with("/dev/video") || Path::new(text).exists(),
     }

@@ -54,8 +54,8 @@ const STATE_EVERY: u64 = 10;
 pub struct Shot {
     /// Camera.
     pub camera: CameraId,
-    /// Trigger; frames without one are shown, and belong to no parcel.
-    pub trigger: Option<TriggerId>,
+    /// The trigger that took it.
+    pub trigger: TriggerId,
     /// The picture as it came from the camera.
     pub jpeg: Option<Arc<[u8]>>,
     /// Time that reading it took, microseconds.

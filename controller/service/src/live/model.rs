@@ -456,7 +456,7 @@ impl Model {
         self.last_reading += 1;
         let id = self.last_reading;
         let (camera, trigger) = shot;
-        let belongs = |shot: &Shot| shot.camera == camera && shot.trigger == Some(trigger);
+        let belongs = |shot: &Shot| shot.camera == camera && shot.trigger == trigger;
         let found = self.shots.iter().position(belongs);
         let shot = found.and_then(|index| self.shots.remove(index));
         let jpeg = shot.as_ref().and_then(|shot| shot.jpeg.clone());
