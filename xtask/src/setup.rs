@@ -29,6 +29,38 @@ pub(crate) enum Group {
     FirmwareCompiler,
 }
 
+/// What the programs are built with.
+const BUILD: &[(&str, &str)] = &[
+    ("g++", "compiles zxing-cpp"),
+    ("cmake", "builds zxing-cpp"),
+    ("make", "builds zxing-cpp"),
+    ("pkg-config", "finds Tesseract and Leptonica"),
+    ("clang", "reads OpenCV's headers for the Rust binding"),
+    (
+        "libclang-dev",
+        "reads OpenCV's headers for the Rust binding",
+    ),
+    ("libopencv-core-dev", "images"),
+    (
+        "libopencv-imgproc-dev",
+        "rotating, scaling and measuring images",
+    ),
+    ("libopencv-imgcodecs-dev", "JPEG, PNG, WebP and TIFF"),
+    (
+        "libopencv-videoio-dev",
+        "video files, RTSP streams, V4L2 cameras",
+    ),
+    ("libaravis-dev", "GigE Vision and USB3 Vision cameras"),
+    ("libusb-1.0-0-dev", "asked for by Aravis"),
+    ("libtesseract-dev", "text recognition"),
+    ("libleptonica-dev", "images for text recognition"),
+    ("tesseract-ocr-eng", "text recognition: Latin script"),
+    (
+        "tesseract-ocr-chi-sim",
+        "text recognition: simplified Chinese",
+    ),
+];
+
 impl Group {
     /// Everything that does not depend on the toolchain.
     pub(crate) const ALL: [Self; 5] = [
@@ -42,36 +74,7 @@ impl Group {
     /// Packages and the reason for each.
     const fn packages(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::Build => &[
-                ("g++", "compiles zxing-cpp"),
-                ("cmake", "builds zxing-cpp"),
-                ("make", "builds zxing-cpp"),
-                ("pkg-config", "finds Tesseract and Leptonica"),
-                ("clang", "reads OpenCV's headers for the Rust binding"),
-                (
-                    "libclang-dev",
-                    "reads OpenCV's headers for the Rust binding",
-                ),
-                ("libopencv-core-dev", "images"),
-                (
-                    "libopencv-imgproc-dev",
-                    "rotating, scaling and measuring images",
-                ),
-                ("libopencv-imgcodecs-dev", "JPEG, PNG, WebP and TIFF"),
-                (
-                    "libopencv-videoio-dev",
-                    "video files, RTSP streams, V4L2 cameras",
-                ),
-                ("libaravis-dev", "GigE Vision and USB3 Vision cameras"),
-                ("libusb-1.0-0-dev", "asked for by Aravis"),
-                ("libtesseract-dev", "text recognition"),
-                ("libleptonica-dev", "images for text recognition"),
-                ("tesseract-ocr-eng", "text recognition: Latin script"),
-                (
-                    "tesseract-ocr-chi-sim",
-                    "text recognition: simplified Chinese",
-                ),
-            ],
+            Self::Build => BUILD,
             Self::Dashboard => &[
                 ("nodejs", "builds the dashboard"),
                 ("npm", "fetches the dashboard's tools"),
