@@ -130,9 +130,16 @@ impl Whole {
         self.view(&geometry::scaled(grey, 2.0)?)
     }
 
-    /// Symbols of the frame turned by an angle in degrees, counterclockwise.
-    pub(crate) fn turned(&self, grey: &Grey, degrees: f32) -> Result<Vec<Symbol>, CaptureError> {
-        self.view(&geometry::turned(grey, f64::from(degrees), 1.0)?)
+    /// Symbols of the frame turned by an angle in degrees, counterclockwise. What is brighter than
+    /// the label's paper lies beyond it and is dimmed, so that the label has no edge there.
+    pub(crate) fn turned(
+        &self,
+        grey: &Grey,
+        degrees: f32,
+        paper: f32,
+    ) -> Result<Vec<Symbol>, CaptureError> {
+        let dimmed = geometry::dimmed(grey, paper);
+        self.view(&geometry::turned(&dimmed, f64::from(degrees), 1.0)?)
     }
 
     fn view(&self, view: &View) -> Result<Vec<Symbol>, CaptureError> {

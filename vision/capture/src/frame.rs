@@ -39,6 +39,15 @@ impl Grey {
         &self.data
     }
 
+    /// The same picture, pixel by pixel.
+    #[cfg(feature = "opencv")]
+    pub(crate) fn map(&self, pixel: impl Fn(u8) -> u8) -> Self {
+        Self {
+            data: self.data.iter().map(|value| pixel(*value)).collect(),
+            ..*self
+        }
+    }
+
     /// Whether it shows nothing: the brightest and the darkest of a sample of its pixels differ by
     /// less than 8 grey levels (a capped lens, a full overexposure).
     pub fn is_blank(&self) -> bool {

@@ -86,6 +86,12 @@ pub(crate) fn turned(grey: &Grey, degrees: f64, scale: f64) -> Result<View, Capt
     })
 }
 
+/// The frame with nothing brighter than `most`, 0 to 255.
+pub(crate) fn dimmed(grey: &Grey, most: f32) -> Grey {
+    let most = most.clamp(0.0, 255.0) as u8;
+    grey.map(|value| value.min(most))
+}
+
 /// Median grey of a sample of the pixels.
 fn median(grey: &Grey) -> f64 {
     let step = if grey.data().len() > 100_000 { 31 } else { 1 };

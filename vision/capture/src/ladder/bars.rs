@@ -8,12 +8,18 @@ use sortline_read::{Corners, Symbol, SymbolFormat, check, gs1, plausible, upu};
 use zxingcpp::BarcodeReader;
 
 use super::regions::Region;
-use super::strip::Strip;
+use super::strip::{Look, Strip};
 use crate::decode::{self, Decoded};
 use crate::{CaptureError, Grey};
 
 /// Fewest crossings of the middle grey: the shortest symbols have more, stripes and print fewer.
 const CROSSINGS_MIN: usize = 16;
+
+/// Bands longer than this many pixels may have modules of many pixels.
+const COARSE_PX: f32 = 450.0;
+
+/// Ends of bars that lie further apart than this many pixels are not the same.
+const ELSEWHERE_PX: f32 = 3.0;
 
 /// Times by which a profile is widened for the edge decoder, so that edges lie between samples.
 const WIDEN: usize = 2;
@@ -69,6 +75,14 @@ pub(super) struct Hard {
     frame: Placement,
 }
 
+impl Hard {
+    /// Whether its bars end elsewhere than those of another look.
+    fn ends_elsewhere(&self, other: Option<&Self>) -> bool {
+        let off = |other: &Self, end: usize| (self.ends[end] - other.ends[end]).abs();
+        other.is_none_or(|other| off(other, 0).max(off(other, 1)) > ELSEWHERE_PX * self.per_px)
+    }
+}
+
 /// Where samples lie in the frame.
 #[derive(Clone, Copy, Debug)]
 struct Placement {
@@ -111,10 +125,8 @@ impl Placement {
 pub(super) enum Seen {
     /// Symbols, and no need to look closer.
     Read(Vec<Symbol>),
-    /// Bars that are not read yet.
-    Hard(Box<Hard>),
-    /// No bar code.
-    Nothing,
+    /// Bars that are not read yet, by their profiles; none when it is no bar code.
+    Unread(Vec<Hard>),
 }
 
 impl Bars {
@@ -127,13 +139,39 @@ impl Bars {
         }
     }
 
-    /// Samples a region and tries its profile as it is.
+    /// Samples a region and tries its profile as it is, then without what is brighter than the
+    /// label, where that moves the ends of the bars. A long one is tried also as if it were much
+    /// smaller, since the ends of bars that are wider than the window they are looked for in are not
+    /// found.
     pub(super) fn look(&mut self, grey: &Grey, region: &Region) -> Result<Seen, CaptureError> {
-        self.strip.sample(grey, region);
+        let plain = self.profiles(grey, region, Look::Plain);
+        let mut symbols = self.edges_of(plain.as_ref())?;
+        let mut dimmed = None;
+        if symbols.is_empty() {
+            let elsewhere = |other: &Hard| other.ends_elsewhere(plain.as_ref());
+            dimmed = self.profiles(grey, region, Look::Dimmed).filter(elsewhere);
+            symbols = self.edges_of(dimmed.as_ref())?;
+        }
+        if symbols.is_empty() && region.length > COARSE_PX {
+            let coarse = self.profiles(grey, region, Look::Coarse);
+            symbols = self.edges_of(coarse.as_ref())?;
+        }
+        Ok(if symbols.is_empty() {
+            Seen::Unread(plain.into_iter().chain(dimmed).collect())
+        } else {
+            Seen::Read(symbols)
+        })
+    }
+
+    fn edges_of(&mut self, hard: Option<&Hard>) -> Result<Vec<Symbol>, CaptureError> {
+        hard.map_or(Ok(Vec::new()), |hard| self.edges(hard, None))
+    }
+
+    /// Profiles of a region; `None` when they are not those of a bar code.
+    fn profiles(&mut self, grey: &Grey, region: &Region, look: Look) -> Option<Hard> {
+        self.strip.sample(grey, region, look);
         let per_px = self.strip.per_px;
-        let Some((whole, ends)) = profile::levelled(&self.strip.joined, per_px) else {
-            return Ok(Seen::Nothing);
-        };
+        let (whole, ends) = profile::levelled(&self.strip.joined, per_px)?;
         let inside = ends[0] as usize..(ends[1] as usize).min(whole.len());
         let crossings = whole.get(inside).map_or(0, |inside| {
             inside
@@ -142,23 +180,17 @@ impl Bars {
                 .count()
         });
         if crossings < CROSSINGS_MIN {
-            return Ok(Seen::Nothing);
+            return None;
         }
         let halves = self.strip.halves();
         let [upper, lower] = halves.map(|half| profile::levelled_within(&half, ends));
-        let hard = Hard {
+        Some(Hard {
             region: *region,
             levelled: [upper, whole, lower],
             ends,
             profile: self.strip.joined.clone(),
             per_px,
             frame: Placement::of(&self.strip, region),
-        };
-        let symbols = self.edges(&hard, None)?;
-        Ok(if symbols.is_empty() {
-            Seen::Hard(Box::new(hard))
-        } else {
-            Seen::Read(symbols)
         })
     }
 

@@ -18,6 +18,7 @@ mod cells;
 mod crop;
 mod matrices;
 mod maxicode;
+mod pace;
 mod regions;
 mod strip;
 
@@ -33,6 +34,7 @@ use crate::{CaptureError, Clock, Effort, Grey, Knob};
 use bars::{Bars, Hard, Seen};
 use cells::Cells;
 use matrices::Matrices;
+use pace::Pace;
 use regions::{Finder, Region};
 
 /// Frames of fewer pixels are located at full resolution at once.
@@ -79,63 +81,6 @@ pub(crate) struct Climbed {
     pub(crate) late: bool,
 }
 
-/// The slowest pace seen of each rung, nanoseconds per pixel of what it works on, so that no step is
-/// begun that cannot end in time.
-#[derive(Clone, Debug)]
-struct Pace([(Rung, f64); 7]);
-
-impl Default for Pace {
-    fn default() -> Self {
-        // Of an x86-64 server processor, with some reserve.
-        Self([
-            (Rung::Locate, 1.5),
-            (Rung::Fine, 3.0),
-            (Rung::Bars, 15.0),
-            (Rung::Matrices, 30.0),
-            (Rung::MatricesAgain, 250.0),
-            (Rung::Whole, 80.0),
-            (Rung::Turned, 80.0),
-        ])
-    }
-}
-
-impl Pace {
-    /// Every step has a fixed part, as dear as this many pixels.
-    const PIXELS_MIN: f32 = 10_000.0;
-
-    /// By this factor a pace is thought better each time when a step was left out, so that it is
-    /// tried again some day.
-    const FORGET: f64 = 0.98;
-
-    fn of(&mut self, rung: Rung) -> Option<&mut f64> {
-        let found = self.0.iter_mut().find(|(other, _)| *other == rung);
-        found.map(|(_, pace)| pace)
-    }
-
-    fn expected(&mut self, rung: Rung, pixels: f32) -> Duration {
-        let pace = self.of(rung).map_or(0.0, |pace| *pace);
-        Duration::from_nanos((pace * f64::from(pixels.max(Self::PIXELS_MIN))) as u64)
-    }
-
-    /// Learns from a step: at once when it was slower than expected, slowly when it was faster.
-    fn learn(&mut self, rung: Rung, pixels: f32, took: Duration) {
-        if let Some(pace) = self.of(rung) {
-            let seen = took.as_nanos() as f64 / f64::from(pixels.max(Self::PIXELS_MIN));
-            *pace = if seen > *pace {
-                seen
-            } else {
-                0.95 * *pace + 0.05 * seen
-            };
-        }
-    }
-
-    fn forget(&mut self, rung: Rung) {
-        if let Some(pace) = self.of(rung) {
-            *pace *= Self::FORGET;
-        }
-    }
-}
-
 /// One frame on its way up.
 struct Climb<'a> {
     grey: &'a Grey,
@@ -149,8 +94,9 @@ struct Climb<'a> {
     open: Vec<Region>,
     /// Patches that may still be enlarged as rows of a PDF417.
     rows_again: usize,
-    /// Angles of unread candidates, degrees, the strongest of each kind.
-    angles: Vec<f32>,
+    /// Angles of unread candidates, degrees, and the brightness of their paper; the strongest of each
+    /// kind.
+    angles: Vec<(f32, f32)>,
 }
 
 impl Ladder {
@@ -236,17 +182,15 @@ impl Ladder {
             let seen = climb.step(&mut self.pace, &mut self.tally, what, || {
                 Ok(match bars.look(grey, &region)? {
                     Seen::Read(symbols) => (Seen::Read(Vec::new()), symbols),
-                    Seen::Hard(hard) => (Seen::Hard(hard), Vec::new()),
-                    Seen::Nothing => (Seen::Nothing, Vec::new()),
+                    Seen::Unread(hard) => (Seen::Unread(hard), Vec::new()),
                 })
             })?;
             match seen {
                 Some(Seen::Read(_)) => climb.read.push(region),
-                Some(Seen::Hard(hard)) => {
-                    climb.hard.push(*hard);
+                Some(Seen::Unread(mut hard)) => {
+                    climb.hard.append(&mut hard);
                     climb.open.push(region);
                 }
-                Some(Seen::Nothing) => climb.open.push(region),
                 None => {}
             }
         }
@@ -256,7 +200,7 @@ impl Ladder {
     fn sharpened(&mut self, climb: &mut Climb<'_>) -> Result<(), CaptureError> {
         let most = self.most(Knob::Sharpened);
         for (at, hard) in std::mem::take(&mut climb.hard).into_iter().enumerate() {
-            if at >= most {
+            if at >= most || climb.known(&hard.region) {
                 climb.hard.push(hard);
                 continue;
             }
@@ -295,8 +239,8 @@ impl Ladder {
         patches.splice(0..0, rows);
         let strongest = [climb.open.first(), patches.first()].into_iter().flatten();
         climb.angles = strongest
-            .map(|region| region.axis[1].atan2(region.axis[0]).to_degrees())
-            .filter(|angle| angle.abs() > TURN_MIN)
+            .map(|region| (region.degrees(), strip::paper(climb.grey, region)))
+            .filter(|(angle, _)| angle.abs() > TURN_MIN)
             .collect();
         // What is left beside a symbol is most likely another one, a band least.
         let mut unread: [Vec<Region>; 3] = Default::default();
@@ -368,24 +312,31 @@ impl Ladder {
 
     fn likelihoods(&mut self, climb: &mut Climb<'_>) {
         let most = self.most(Knob::Likelihoods);
+        let mut unread: Vec<Hard> = Vec::new();
         for (at, hard) in std::mem::take(&mut climb.hard).into_iter().enumerate() {
-            if at >= most {
-                climb.out.unread.push(Bars::unread(hard));
-                continue;
-            }
-            let bars = &mut self.bars;
-            let pixels = hard.region.length * hard.region.height;
-            let what = (Rung::Likelihood, pixels);
-            let found = climb.step(&mut self.pace, &mut self.tally, what, || {
-                let symbol = bars.likeliest(&hard);
-                Ok((symbol.is_some(), symbol.into_iter().collect()))
-            });
+            let found = if at >= most || climb.known(&hard.region) {
+                Ok(None)
+            } else {
+                let bars = &mut self.bars;
+                let pixels = hard.region.length * hard.region.height;
+                let what = (Rung::Likelihood, pixels);
+                climb.step(&mut self.pace, &mut self.tally, what, || {
+                    let symbol = bars.likeliest(&hard);
+                    Ok((symbol.is_some(), symbol.into_iter().collect()))
+                })
+            };
             if matches!(found, Ok(Some(true))) {
                 climb.done(hard.region);
-            } else {
-                climb.out.unread.push(Bars::unread(hard));
+            } else if unread.iter().all(|other| other.region != hard.region) {
+                // Two looks at the same bars are no two witnesses.
+                unread.push(hard);
             }
         }
+        unread.retain(|hard| !climb.known(&hard.region));
+        climb
+            .out
+            .unread
+            .extend(unread.into_iter().map(Bars::unread));
     }
 
     /// Bars too fine for half the resolution.
@@ -409,7 +360,7 @@ impl Ladder {
         if pixels >= SMALL {
             return Ok(());
         }
-        for angle in std::mem::take(&mut climb.angles) {
+        for (angle, paper) in std::mem::take(&mut climb.angles) {
             if !climb.out.symbols.is_empty() {
                 break;
             }
@@ -417,7 +368,7 @@ impl Ladder {
                 &mut self.pace,
                 &mut self.tally,
                 (Rung::Turned, 2.0 * cost),
-                || Ok(((), whole.turned(grey, angle)?)),
+                || Ok(((), whole.turned(grey, angle, paper)?)),
             )?;
         }
         Ok(())

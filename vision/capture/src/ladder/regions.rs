@@ -69,6 +69,11 @@ impl Region {
         ]
     }
 
+    /// Angle of the axis to the picture's rows, degrees.
+    pub(super) fn degrees(&self) -> f32 {
+        self.axis[1].atan2(self.axis[0]).to_degrees()
+    }
+
     /// Coordinates of a point along the axis and across it, from the middle.
     fn coordinates(&self, [x, y]: [f32; 2]) -> [f32; 2] {
         let (dx, dy) = (x - self.middle[0], y - self.middle[1]);

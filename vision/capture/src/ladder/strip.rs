@@ -20,10 +20,39 @@ const SHIFT: i32 = 5;
 /// Parts in which the bands' agreement is judged.
 const PARTS: usize = 8;
 
+/// A band shows the bars when it agrees with the joined profile by this share of the best one; print
+/// above and below them does not.
+const SHOWS: f32 = 0.85;
+
+/// What is brighter than the paper between the bars by more than this factor lies beyond the label,
+/// or is glare; it is made as bright as that, so that the label's end is no edge.
+const BEYOND: f32 = 1.08;
+
+/// Share of the samples between the bars that are no brighter than the paper.
+const PAPER: f32 = 0.95;
+
+/// Places at which a region is looked at for its paper.
+const PAPER_ROWS: usize = 12;
+const PAPER_COLUMNS: usize = 96;
+
+/// By this factor the frame is thought shrunk for a coarse look.
+const COARSE: f32 = 4.0;
+
+/// How a region is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// As it is.
+    Plain,
+    /// With nothing brighter than the paper between the bars.
+    Dimmed,
+    /// As if the frame were much smaller along the bars' axis.
+    Coarse,
+}
+
 /// Profiles of a band of bars.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Strip {
-    /// Samples to a pixel.
+    /// Samples to a pixel of the frame, or of the shrunk frame.
     pub(super) per_px: f32,
     /// Samples of a profile.
     pub(super) count: usize,
@@ -40,19 +69,23 @@ pub(super) struct Strip {
 
 impl Strip {
     /// Samples a region with a margin of quiet zone at both ends.
-    pub(super) fn sample(&mut self, grey: &Grey, region: &Region) {
+    pub(super) fn sample(&mut self, grey: &Grey, region: &Region, look: Look) {
         let margin = (0.12 * region.length).max(30.0);
         let length = region.length + 2.0 * margin;
         self.per_px = if region.length < 500.0 { 2.0 } else { 1.5 };
         self.per_px = self.per_px.min(SAMPLES_MAX as f32 / length);
-        self.count = (length * self.per_px) as usize;
+        let per_frame_px = match look {
+            Look::Plain | Look::Dimmed => self.per_px,
+            Look::Coarse => self.per_px / COARSE,
+        };
+        self.count = (length * per_frame_px) as usize;
         let height = (0.86 * region.height).max(region.height - 16.0).max(1.0);
         let lines = (height.ceil() as usize).clamp(1, LINES_MAX);
         let least = BANDS[0].min(lines);
         self.band_count = ((lines as f32 / BAND_LINES) as usize).clamp(least, BANDS[1]);
         self.raw.clear();
         self.raw.resize(self.band_count * self.count, 0.0);
-        let step = 1.0 / self.per_px;
+        let step = 1.0 / per_frame_px;
         self.step = [region.axis[0] * step, region.axis[1] * step];
         self.origin = region.point(-length / 2.0, 0.0);
         let mut weights = [0.0_f32; BANDS[1]];
@@ -65,12 +98,15 @@ impl Strip {
             add_line(grey, from, self.step, out);
         }
         for (band, weight) in self.raw.chunks_exact_mut(self.count.max(1)).zip(weights) {
-            for value in band {
+            for value in band.iter_mut() {
                 *value /= weight.max(1.0);
+            }
+            if look == Look::Dimmed {
+                dim_beyond(band);
             }
         }
         self.straighten();
-        self.join(0..self.band_count);
+        self.join(&(0..self.band_count).collect::<Vec<_>>());
     }
 
     /// The frame's place of a sample.
@@ -81,19 +117,26 @@ impl Strip {
         ]
     }
 
-    /// Joins the upper and the lower half of the bands on their own.
+    /// Joins the upper and the lower half of the bands that show the bars, each on their own.
     pub(super) fn halves(&mut self) -> [Vec<f32>; 2] {
-        let middle = self.band_count / 2;
-        let [upper, lower] = [
-            0..middle.max(1),
-            (self.band_count - middle.max(1))..self.band_count,
-        ];
-        self.join(upper);
-        let one = self.joined.clone();
-        self.join(lower);
-        let other = self.joined.clone();
-        self.join(0..self.band_count);
-        [one, other]
+        let whole = std::mem::take(&mut self.joined);
+        let all = 0..self.band_count;
+        let fits: Vec<f32> = all
+            .clone()
+            .map(|at| correlation(self.band(at), &whole))
+            .collect();
+        let least = SHOWS * fits.iter().copied().fold(0.0, f32::max);
+        let mut shown: Vec<usize> = all.clone().filter(|at| fits[*at] >= least).collect();
+        if shown.len() < 2 {
+            shown = all.collect();
+        }
+        let half = (shown.len() / 2).max(1);
+        let halves = [&shown[..half], &shown[shown.len() - half..]].map(|half| {
+            self.join(half);
+            std::mem::take(&mut self.joined)
+        });
+        self.joined = whole;
+        halves
     }
 
     fn band(&self, at: usize) -> &[f32] {
@@ -125,26 +168,25 @@ impl Strip {
 
     /// Mean of some bands, each weighted part by part by how well it agrees with all: what hides or
     /// tears a part of the bars' height then counts little.
-    fn join(&mut self, which: std::ops::Range<usize>) {
-        let mean = self.weighted(which.clone(), &|_, _| 1.0);
+    fn join(&mut self, which: &[usize]) {
+        let mean = self.weighted(which, &|_, _| 1.0);
         let part = self.count.div_ceil(PARTS).max(1);
         let agreement: Vec<Vec<f32>> = which
-            .clone()
+            .iter()
             .map(|band| {
-                let parts = self.band(band).chunks(part).zip(mean.chunks(part));
+                let parts = self.band(*band).chunks(part).zip(mean.chunks(part));
                 parts
                     .map(|(band, mean)| correlation(band, mean).max(0.05).powi(6))
                     .collect()
             })
             .collect();
-        let first = which.start;
-        let weight = |band: usize, at: usize| {
+        let weight = |index: usize, at: usize| {
             // Between the middles of the parts the weight changes evenly.
             let place = (at as f32 + 0.5) / part as f32 - 0.5;
             let from = place.max(0.0) as usize;
             let share = (place - from as f32).clamp(0.0, 1.0);
             let of = |at: usize| {
-                let parts = &agreement[band - first];
+                let parts = &agreement[index];
                 parts.get(at).or(parts.last()).copied().unwrap_or(1.0)
             };
             of(from) * (1.0 - share) + of(from + 1) * share
@@ -152,16 +194,13 @@ impl Strip {
         self.joined = self.weighted(which, &weight);
     }
 
-    fn weighted(
-        &self,
-        which: std::ops::Range<usize>,
-        weight: &dyn Fn(usize, usize) -> f32,
-    ) -> Vec<f32> {
+    /// Mean of some bands, weighted by their index among them and the sample.
+    fn weighted(&self, which: &[usize], weight: &dyn Fn(usize, usize) -> f32) -> Vec<f32> {
         (0..self.count)
             .map(|at| {
                 let (mut sum, mut weights) = (0.0, 1e-6);
-                for band in which.clone() {
-                    let weight = weight(band, at);
+                for (index, band) in which.iter().enumerate() {
+                    let weight = weight(index, at);
                     sum += weight * self.bands[band * self.count + at];
                     weights += weight;
                 }
@@ -169,6 +208,45 @@ impl Strip {
             })
             .collect()
     }
+}
+
+/// Makes nothing brighter than the paper between the bars, by much.
+fn dim_beyond(band: &mut [f32]) {
+    let quarter = band.len() / 4;
+    let most = brightest(band[quarter..band.len() - quarter].to_vec());
+    for value in band {
+        *value = value.min(most);
+    }
+}
+
+/// What is no brighter than this is on the label, of places between bars.
+fn brightest(mut inside: Vec<f32>) -> f32 {
+    if inside.is_empty() {
+        return f32::MAX;
+    }
+    let at = ((inside.len() - 1) as f32 * PAPER) as usize;
+    BEYOND * *inside.select_nth_unstable_by(at, f32::total_cmp).1
+}
+
+/// Brightness of a label's paper, at most, by a region of it.
+pub(super) fn paper(grey: &Grey, region: &Region) -> f32 {
+    let (width, height) = (grey.width() as usize, grey.height() as usize);
+    let mut inside = Vec::new();
+    for row in 0..PAPER_ROWS {
+        let share = |at: usize, of: usize| (at as f32 + 0.5) / of as f32 - 0.5;
+        for column in 0..PAPER_COLUMNS {
+            // The ends of a region may lie beyond the label.
+            let along = 0.8 * region.length * share(column, PAPER_COLUMNS);
+            let across = 0.8 * region.height * share(row, PAPER_ROWS);
+            let [x, y] = region
+                .point(along, across)
+                .map(|place| place.max(0.0) as usize);
+            if x < width && y < height {
+                inside.push(f32::from(grey.data()[y * width + x]));
+            }
+        }
+    }
+    brightest(inside)
 }
 
 /// Adds the brightness along a line, bilinear, the picture's edge continued.
@@ -313,12 +391,12 @@ mod tests {
             fill: 1.0,
         };
         let mut strip = Strip::default();
-        strip.sample(&grey, &region);
+        strip.sample(&grey, &region, Look::Plain);
         let swing = |values: &[f32]| {
             let steps = values.windows(2).map(|pair| (pair[1] - pair[0]).abs());
             steps.sum::<f32>()
         };
-        let mean = strip.weighted(0..1, &|_, _| 1.0);
+        let mean = strip.weighted(&[0], &|_, _| 1.0);
         assert!(
             swing(&strip.joined) > 0.75 * swing(&mean),
             "{} {}",
@@ -345,7 +423,7 @@ mod tests {
                 rank: 0.0,
                 fill: 0.0,
             };
-            strip.sample(&grey, &region);
+            strip.sample(&grey, &region, Look::Plain);
             assert!(strip.count <= SAMPLES_MAX + 1 && !strip.joined.is_empty());
         }
     }

@@ -85,6 +85,52 @@ fn symbols_are_read_at_any_angle() {
     assert_eq!(symbols, 48, "every symbol is counted at one rung");
 }
 
+/// A Code 128 on a label that ends soon after it, on a ground of this brightness.
+fn label(text: &str, [scale, quiet, high]: [u32; 3], [ground, paper, ink]: [u8; 3]) -> Grey {
+    let code = create(BarcodeFormat::Code128).from_str(text).unwrap();
+    let image = code
+        .to_image_with(&write().scale(scale as i32).add_quiet_zones(false))
+        .unwrap();
+    let row = &image.data()[..image.width() as usize];
+    let bars = row.len();
+    let (quiet, high) = (quiet as usize, high as usize);
+    let (width, height) = (bars + 6 * quiet, high + 6 * quiet);
+    let mut data = vec![ground; width * height];
+    for y in 2 * quiet..height - 2 * quiet {
+        let line = &mut data[y * width..][..width];
+        line[2 * quiet..width - 2 * quiet].fill(paper);
+        if (3 * quiet..3 * quiet + high).contains(&y) {
+            for (to, from) in line[3 * quiet..].iter_mut().zip(row) {
+                *to = if *from < 128 { ink } else { paper };
+            }
+        }
+    }
+    Grey::new(width as u32, height as u32, data).unwrap()
+}
+
+#[test]
+fn a_grey_label_on_a_white_ground_has_no_edge() {
+    let mut ladder = Ladder::new(Effort::default());
+    for degrees in [0.0, 17.0, 33.0, 45.0, 71.0] {
+        let flat = label("15182881", [2, 14, 50], [255, 120, 40]);
+        let grey = geometry::turned(&flat, degrees, 1.0).unwrap().grey;
+        let expected = (SymbolFormat::Code128, "15182881".to_owned());
+        assert_eq!(read(&mut ladder, &grey), [expected], "at {degrees}°");
+    }
+}
+
+#[test]
+fn bars_of_many_pixels_are_read_in_a_large_picture() {
+    let mut ladder = Ladder::new(Effort::default());
+    for degrees in [17.0, 33.0, 45.0] {
+        let flat = label("123456", [14, 40, 560], [255, 255, 0]);
+        let grey = geometry::turned(&flat, degrees, 1.0).unwrap().grey;
+        assert!(grey.data().len() > SMALL, "{grey:?}");
+        let expected = (SymbolFormat::Code128, "123456".to_owned());
+        assert_eq!(read(&mut ladder, &grey), [expected], "at {degrees}°");
+    }
+}
+
 #[test]
 fn symbols_side_by_side_are_all_read() {
     let texts = [
