@@ -4,7 +4,7 @@ use super::Line;
 use super::parcel::Sent;
 use crate::planted;
 use crate::topology::{ChuteSpec, Geometry};
-use crate::{Action, AlarmKind, ChuteId, ChuteState, Edge, LineTime, Obstacle, RejectCause};
+use crate::{Action, AlarmKind, ChuteId, ChuteState, Edge, LineTime, Obstacle, RejectCause, Ticks};
 
 /// A chute is full when its photo-eye is blocked this long: longer than any parcel needs to slide
 /// past it.
@@ -36,6 +36,8 @@ struct Chute {
     full_eye: Option<(Edge, LineTime)>,
     /// Its confirmation photo-eye is blocked since.
     blocked: Option<LineTime>,
+    /// The count then.
+    blocked_at: Option<Ticks>,
     jammed: bool,
     count: u32,
     /// Strokes sent, parcel not yet seen.
@@ -233,12 +235,30 @@ impl ChuteTable {
     }
 
     /// Its confirmation photo-eye was blocked or is clear again; true when that ends a jam.
-    pub(super) fn passage(&mut self, chute: usize, edge: Edge, now: LineTime) -> bool {
+    pub(super) fn passage(
+        &mut self,
+        chute: usize,
+        (edge, at): (Edge, Ticks),
+        now: LineTime,
+    ) -> bool {
         let Some(chute) = self.chutes.get_mut(chute) else {
             return false;
         };
         chute.blocked = (edge == Edge::Blocked).then_some(now);
+        chute.blocked_at = (edge == Edge::Blocked).then_some(at);
         edge == Edge::Clear && std::mem::take(&mut chute.jammed)
+    }
+
+    /// Count since which its confirmation photo-eye is blocked.
+    pub(super) fn blocked_at(&self, chute: usize) -> Option<Ticks> {
+        self.chutes.get(chute)?.blocked_at
+    }
+
+    /// Edges were lost: how long a photo-eye has been blocked is not known.
+    pub(super) fn edges_lost(&mut self) {
+        for chute in &mut self.chutes {
+            chute.blocked_at = None;
+        }
     }
 
     /// Does what time demands; gives the chutes that may have changed.
