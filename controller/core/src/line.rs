@@ -38,6 +38,7 @@ mod measure;
 mod merge;
 mod node;
 mod parcel;
+mod rarity;
 mod rebuild;
 mod schedule;
 mod shadows;
@@ -58,11 +59,11 @@ use hypotheses::Cluster;
 use jog::{Hold, Jogging};
 use node::Node;
 use parcel::Parcel;
+use rarity::Rarity;
 use schedule::Machine;
 use shadows::Shadow;
 use slip::Slip;
 use strangers::Strangers;
-use weigh::Cost;
 
 pub use views::{ChuteView, Counters, ParcelView, Status};
 
@@ -91,8 +92,8 @@ pub struct Line {
     /// Parcels that compete for edges; at most one cluster each.
     clusters: VecDeque<Cluster>,
     strangers: Strangers,
-    /// Cost of a parcel that was put on, taken off or not seen between two photo-eyes.
-    stray: Cost,
+    /// Parcels that are put on, taken off or not seen between two photo-eyes.
+    strays: Rarity,
     /// Lost parcels that may still lie there, first the one lost first.
     shadows: VecDeque<Shadow>,
     chutes: ChuteTable,
@@ -126,8 +127,7 @@ impl Line {
     /// A line without parcels. Nothing is diverted before [`Event::NodeUp`].
     #[must_use]
     pub fn new(topology: Topology, plan: SortPlan) -> Self {
-        let stray_ppm = topology.config().tracking.stray_ppm;
-        let stray = weigh::of_ppb(stray_ppm.saturating_mul(1_000));
+        let strays = Rarity::new(topology.config().tracking.stray_ppm);
         let failures_max = topology.config().tracking.failed_strokes_max;
         let geometry = topology.geometry();
         let zones = geometry
@@ -155,7 +155,7 @@ impl Line {
             returning: VecDeque::new(),
             clusters: VecDeque::new(),
             strangers: Strangers::default(),
-            stray,
+            strays,
             shadows: VecDeque::new(),
             chutes,
             alarms: Alarms::default(),

@@ -165,7 +165,7 @@ impl Line {
         // Once it was seen behind its diverter, that the stroke failed is paid for.
         let left = self.left_before(id, sight.position) && !self.left_before(id, seen);
         let failed = if left { weigh::FAILED } else { 0 };
-        let missed = if left { 0 } else { self.stray };
+        let missed = if left { 0 } else { self.strays.cost() };
         let least = error.saturating_add(geometry.length_min);
         Claim {
             error,
@@ -192,7 +192,7 @@ impl Line {
     fn stranger_cost(&self) -> Cost {
         let geometry = self.geometry();
         let pitch = geometry.length_max.saturating_add(geometry.gap_min);
-        weigh::log2(pitch).saturating_add(self.stray)
+        weigh::log2(pitch).saturating_add(self.strays.cost())
     }
 
     /// The only explanation, if there is one that leaves no doubt.
