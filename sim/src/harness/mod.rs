@@ -24,9 +24,10 @@ mod trace;
 mod trouble;
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::time::Duration;
 
-use sortline_core::RejectCause;
+use serde::Serialize;
 
 pub use html::write_html;
 pub use judge::Violation;
@@ -103,7 +104,8 @@ impl Run {
             on_belt,
             recirculations,
             spilled,
-            reject_causes: cause_names(&tally.causes),
+            reject_causes: named(&tally.causes),
+            refusals: named(&tally.refusals),
             told: tally.told,
             disagreements: tally.disagreements,
             on_belt_at_kill: tally.on_belt_at_kill,
@@ -125,16 +127,16 @@ impl Run {
     }
 }
 
-/// Causes by the names that the journal uses.
-fn cause_names(causes: &BTreeMap<RejectCause, u64>) -> BTreeMap<String, u64> {
+/// Causes or reasons by the names that the journal uses.
+fn named<K: Serialize + Debug>(counts: &BTreeMap<K, u64>) -> BTreeMap<String, u64> {
     let mut named = BTreeMap::new();
-    for (cause, count) in causes {
-        let name = match serde_json::to_value(cause) {
+    for (key, count) in counts {
+        let name = match serde_json::to_value(key) {
             Ok(serde_json::Value::String(name)) => name,
             Ok(serde_json::Value::Object(members)) => {
                 members.keys().next().cloned().unwrap_or_default()
             }
-            _ => format!("{cause:?}"),
+            _ => format!("{key:?}"),
         };
         *named.entry(name).or_default() += count;
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sortline_core::topology::{EyeRole, LineConfig};
 use sortline_core::{Action, AlarmChange, AlarmKind, Event, Line, LineTime, OperatorCommand};
 use sortline_logic::{Node, TriggerPulse};
+use sortline_regmap::Flags;
 
 use super::judge::Judge;
 use super::link::{self, Link, Passage};
@@ -43,6 +44,9 @@ enum Seen {
         stopped: bool,
     },
     ResetPressed {
+        at_us: u64,
+    },
+    StopClosed {
         at_us: u64,
     },
 }
@@ -121,6 +125,9 @@ impl Run {
         if now >= self.next_poll_us {
             self.link.poll(now, &mut self.node, &mut self.events);
             self.feed();
+            if self.link.hears(now) {
+                self.judge.in_touch(self.plant.is_stopped());
+            }
             self.polled_us = now;
         }
         while let Some(pending) = self.shell.take(now) {
@@ -259,6 +266,10 @@ impl Run {
                     self.judge
                         .outputs(at_us, (outputs, count), (stopped, beat_us));
                 }
+                Seen::StopClosed { at_us } => {
+                    let latched = self.node.status().health.flags.has(Flags::STOP_LATCHED);
+                    self.judge.closed(at_us, latched);
+                }
                 Seen::ResetPressed { at_us } => {
                     // A person needs a moment from the machine to the screen.
                     let dice = self.plant.dice();
@@ -376,6 +387,7 @@ fn see(
             stopped: plant.is_stopped(),
         }),
         Driven::ResetPressed => Some(Seen::ResetPressed { at_us }),
-        Driven::Eye { .. } | Driven::Stop { .. } => None,
+        Driven::Stop { active: false } => Some(Seen::StopClosed { at_us }),
+        Driven::Eye { .. } | Driven::Stop { active: true } => None,
     }
 }

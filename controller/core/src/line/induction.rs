@@ -88,12 +88,12 @@ impl Line {
     fn judge(&mut self, parcel: &mut Parcel, gap: Option<i32>) {
         let geometry = self.topology.geometry();
         match parcel.length {
-            None => parcel.doubt(RejectCause::TooLong),
+            None if !planted::is(22) => parcel.doubt(RejectCause::TooLong),
             Some(length) if length > geometry.length_max && !planted::is(22) => {
                 parcel.doubt(RejectCause::TooLong);
             }
             Some(length) if length < geometry.length_min => parcel.doubt(RejectCause::TooShort),
-            Some(_) => {}
+            None | Some(_) => {}
         }
         if let Err(cause @ (RejectCause::Stop | RejectCause::Uncertain)) = self.may_divert()
             && self.carriers_known()
