@@ -222,17 +222,19 @@ impl Run {
             ..
         } = self;
         loop {
-            let mut touched = false;
+            let (mut touched, mut pulsed) = (false, false);
             let now = drive_once(plant, node, until, &mut |plant, at_us, driven| {
-                touched = true;
+                // A pulse to a camera is no news to the controller; its frame is taken now.
+                let pulse = matches!(driven, Driven::Trigger(_));
+                (touched, pulsed) = (touched || !pulse, pulsed || pulse);
                 seen.extend(see(plant, at_us, driven, (half, cameras)));
             });
             if touched && !absent {
                 until = until.min(now.div_ceil(self.poll_us) * self.poll_us);
                 self.next_poll_us = self.next_poll_us.min(until);
             }
-            if now >= until {
-                return until;
+            if now >= until || pulsed {
+                return now;
             }
         }
     }
@@ -246,7 +248,8 @@ impl Run {
                 .inducted(serial, touches, self.plant.dice());
             self.draw_trouble();
         }
-        for seen in std::mem::take(&mut self.seen) {
+        let mut all = std::mem::take(&mut self.seen);
+        for seen in all.drain(..) {
             match seen {
                 Seen::Triggered {
                     at_us,
@@ -278,12 +281,14 @@ impl Run {
                 }
             }
         }
+        self.seen = all;
     }
 
     /// Feeds the core with what has come, and does what it wants.
     pub(super) fn feed(&mut self) {
         let time = self.time();
-        for event in std::mem::take(&mut self.events) {
+        let mut events = std::mem::take(&mut self.events);
+        for event in events.drain(..) {
             self.trace.event(self.now_us, &event);
             self.judge.fed(self.now_us, &event);
             self.line.handle_event(time, &event);
@@ -292,6 +297,7 @@ impl Run {
             // knows the first only.
             self.act();
         }
+        self.events = events;
     }
 
     fn act(&mut self) {

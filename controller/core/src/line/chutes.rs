@@ -100,6 +100,8 @@ pub(super) struct ChuteTable {
     chutes: Vec<Chute>,
     /// A bag is to be closed.
     closing: bool,
+    /// Chutes with a timer that is set.
+    timed: Vec<usize>,
 }
 
 impl ChuteTable {
@@ -114,6 +116,20 @@ impl ChuteTable {
         Self {
             chutes: geometry.chutes.iter().map(one).collect(),
             closing: false,
+            timed: Vec::new(),
+        }
+    }
+
+    /// Keeps account of which chutes have a timer that is set, after anything that sets or stops one.
+    fn note_timer(&mut self, index: usize) {
+        let Some(chute) = self.chutes.get(index) else {
+            return;
+        };
+        let set = chute.full_due().is_some() || (chute.blocked.is_some() && !chute.jammed);
+        if !set {
+            self.timed.retain(|timed| *timed != index);
+        } else if !self.timed.contains(&index) {
+            self.timed.push(index);
         }
     }
 
@@ -228,25 +244,28 @@ impl ChuteTable {
         })
     }
 
-    pub(super) fn full_eye(&mut self, chute: usize, edge: Edge, now: LineTime) {
-        if let Some(chute) = self.chutes.get_mut(chute) {
+    pub(super) fn full_eye(&mut self, index: usize, edge: Edge, now: LineTime) {
+        if let Some(chute) = self.chutes.get_mut(index) {
             chute.full_eye = Some((edge, now));
         }
+        self.note_timer(index);
     }
 
     /// Its confirmation photo-eye was blocked or is clear again; true when that ends a jam.
     pub(super) fn passage(
         &mut self,
-        chute: usize,
+        index: usize,
         (edge, at): (Edge, Ticks),
         now: LineTime,
     ) -> bool {
-        let Some(chute) = self.chutes.get_mut(chute) else {
+        let Some(chute) = self.chutes.get_mut(index) else {
             return false;
         };
         chute.blocked = (edge == Edge::Blocked).then_some(now);
         chute.blocked_at = (edge == Edge::Blocked).then_some(at);
-        edge == Edge::Clear && std::mem::take(&mut chute.jammed)
+        let ended = edge == Edge::Clear && std::mem::take(&mut chute.jammed);
+        self.note_timer(index);
+        ended
     }
 
     /// Count since which its confirmation photo-eye is blocked.
@@ -278,6 +297,9 @@ impl ChuteTable {
                 changed.push(index);
             }
         }
+        for index in &changed {
+            self.note_timer(*index);
+        }
         changed
     }
 
@@ -285,11 +307,10 @@ impl ChuteTable {
         &self,
         jam_ms: u64,
     ) -> impl Iterator<Item = (LineTime, &'static str)> + '_ {
-        let full = self.chutes.iter().filter_map(Chute::full_due);
-        let jam = self
-            .chutes
-            .iter()
-            .filter_map(move |chute| chute.jam_due(jam_ms));
+        let timed = self.timed.iter();
+        let timed = timed.filter_map(|index| self.chutes.get(*index));
+        let full = timed.clone().filter_map(Chute::full_due);
+        let jam = timed.filter_map(move |chute| chute.jam_due(jam_ms));
         full.map(|(due, _)| (due, "chute full"))
             .chain(jam.map(|due| (due, "jam")))
     }

@@ -199,17 +199,29 @@ impl Line {
     fn obvious(&self, sight: &Sight) -> Obvious {
         let waits = self.belt.iter().enumerate();
         let waits = waits.filter(|(_, parcel)| parcel.track.awaits(sight.eye));
-        let claims: Vec<(usize, Claim)> = waits
+        let mut claims = waits
             .map(|(index, parcel)| (index, self.claim(parcel.id, &parcel.track, sight)))
-            .filter(|(_, claim)| claim.caused.is_some())
-            .collect();
+            .filter(|(_, claim)| claim.caused.is_some());
+        let Some(first) = claims.next() else {
+            return Obvious::Stranger;
+        };
+        if let Some(second) = claims.next() {
+            let claims: Vec<_> = [first, second].into_iter().chain(claims).collect();
+            self.likeliest(&claims)
+        } else {
+            self.likeliest(&[first])
+        }
+    }
+
+    /// The likeliest of some that can have caused an edge, if it leaves no doubt.
+    fn likeliest(&self, claims: &[(usize, Claim)]) -> Obvious {
         let sum = |some: &[(usize, Claim)], cost: fn(&Claim) -> Cost| {
             some.iter()
                 .fold(0, |all: Cost, (_, one)| all.saturating_add(cost(one)))
         };
         let nobody = self
             .stranger_cost()
-            .saturating_add(sum(&claims, |claim| claim.later));
+            .saturating_add(sum(claims, |claim| claim.later));
         let (mut best, mut second) = ((nobody, None), Cost::MAX);
         for (n, (index, claim)) in claims.iter().enumerate() {
             let (ahead, behind) = claims.split_at(n);
@@ -227,7 +239,6 @@ impl Line {
             }
         }
         match best.1 {
-            None if claims.is_empty() => Obvious::Stranger,
             Some(index) if second.saturating_sub(best.0) >= self.settled() => {
                 Obvious::Parcel(index)
             }
