@@ -300,23 +300,22 @@ impl Line {
     /// Computes when [`Line::advance`] has something to do next.
     fn find_due(&mut self, count: Ticks) {
         let geometry = self.topology.geometry();
-        let parcels = self
-            .belt
-            .iter()
-            .chain(self.returning.iter())
-            .map(|parcel| parcel.due);
-        let beams =
-            self.beams.iter().enumerate().filter_map(|(eye, beam)| {
-                beam.due(tracking::accept(geometry, eye), geometry.chatter)
-            });
-        let clusters = self
-            .clusters
-            .iter()
-            .filter_map(|cluster| self.cluster_due(cluster));
-        let nearest = parcels
-            .chain(beams)
-            .chain(clusters)
-            .reduce(|a, b| if b.is_before(a) { b } else { a });
+        let mut nearest: Option<Ticks> = None;
+        let mut take = |due: Ticks| {
+            if nearest.is_none_or(|nearest| due.is_before(nearest)) {
+                nearest = Some(due);
+            }
+        };
+        for parcel in self.belt.iter().chain(&self.returning) {
+            take(parcel.due);
+        }
+        for (eye, beam) in self.beams.iter().enumerate().filter(|(_, b)| !b.is_idle()) {
+            let due = beam.due(tracking::accept(geometry, eye), geometry.chatter);
+            due.into_iter().for_each(&mut take);
+        }
+        for cluster in &self.clusters {
+            self.cluster_due(cluster).into_iter().for_each(&mut take);
+        }
         // Without a date of its own the line still looks around now and then.
         let at_most = count.offset(geometry.end.max(1));
         self.due = Some(
