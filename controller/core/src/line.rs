@@ -242,6 +242,7 @@ impl Line {
     fn belt_moved(&mut self, at: Ticks) {
         let fault = self.encoder.belt(self.now, at);
         self.encoder_verdict(fault);
+        self.mind_leap(at);
         self.advance();
         if self.next_timer().is_some_and(|(due, _)| due <= self.now) {
             self.timers();

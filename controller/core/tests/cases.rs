@@ -15,7 +15,7 @@ mod tests {
         Action, AlarmChange, AlarmKind, Alternative, ChuteId, ChuteState, Command, Destination,
         DestinationSource, Edge, Event, EyeId, InductionLevel, Line, NodeFault, Obstacle,
         OperatorCommand, Outcome, ParcelId, Permille, Refusal, RejectCause, Resolution, SortPlan,
-        Status, Step,
+        Status, Step, StrokeResult,
     };
 
     /// The core's numbers of a physical parcel that was read.
@@ -543,6 +543,26 @@ mod tests {
             plant.assert_sound();
             let laps = plant.line.counters().recirculations;
             assert_eq!(laps == 0, late_off < 100, "{laps} laps, late by {late_off}");
+        }
+    }
+
+    #[test]
+    fn e17_a_leap_too_small_to_be_doubted_keeps_the_sides_of_a_machine_apart() {
+        for leap in [60, 90, 120] {
+            let mut plant = Plant::new(0, Faults::default());
+            plant.lay(1, 200, 3);
+            plant.run(800);
+            plant.lay(2, 200, 4);
+            let done = |(_, event): &(_, Event)| {
+                let done = |result: &StrokeResult| matches!(result, StrokeResult::Done { .. });
+                matches!(event, Event::Stroke { result, .. } if done(result))
+            };
+            while !plant.events.iter().any(done) {
+                plant.run(1);
+            }
+            plant.count = plant.count.offset(leap);
+            plant.drain();
+            plant.assert_sound();
         }
     }
 

@@ -222,18 +222,39 @@ impl Line {
             until: back,
         };
         let machine = self.machines.get_mut(spec.machine);
-        if !machine.is_some_and(|machine| machine.goes_back(stroke)) {
-            return;
+        if machine.is_some_and(|machine| machine.goes_back(stroke)) {
+            self.keep_away(spec.machine, stroke);
         }
+    }
+
+    /// Strokes of a machine's other sides are taken back that would begin before this one is back.
+    fn keep_away(&mut self, machine: usize, from: Busy) {
         for index in 0..self.belt.len() {
             let stroke = self.belt.get(index).and_then(|parcel| parcel.stroke);
             let other = |stroke: &Sent| {
-                let machine = self.geometry().diverter(stroke.diverter);
-                stroke.diverter != diverter && machine.map(|m| m.machine) == Some(spec.machine)
+                let spec = self.geometry().diverter(stroke.diverter);
+                stroke.diverter != from.diverter && spec.map(|spec| spec.machine) == Some(machine)
             };
-            if stroke.is_some_and(|stroke| other(&stroke) && stroke.fire_at.is_before(back)) {
+            if stroke.is_some_and(|stroke| other(&stroke) && stroke.fire_at.is_before(from.until)) {
                 self.withdraw_in_any_case(index, RejectCause::Conflict);
             }
+        }
+    }
+
+    /// The count told as `at` may have gone ahead of the belt, by too little to be doubted: what was
+    /// going back then takes as many counts longer.
+    pub(super) fn mind_leap(&mut self, at: Ticks) {
+        let leap = self.encoder.leap();
+        if leap <= self.geometry().command / 4 {
+            return;
+        }
+        let before = at.offset(leap.saturating_neg());
+        for index in 0..self.machines.len() {
+            let machine = self.machines.get_mut(index);
+            let Some(late) = machine.and_then(|machine| machine.leapt(before, leap)) else {
+                continue;
+            };
+            self.keep_away(index, late);
         }
     }
 

@@ -273,6 +273,14 @@ impl Machine {
         true
     }
 
+    /// The count has gone ahead by `leap` from `before`: gives the stroke that was going back then.
+    pub(super) fn leapt(&mut self, before: Ticks, leap: i32) -> Option<Busy> {
+        let back = |busy: &&mut Busy| !before.is_before(busy.off) && before.is_before(busy.until);
+        let busy = self.busy.iter_mut().rfind(back)?;
+        busy.until = busy.until.offset(leap);
+        Some(*busy)
+    }
+
     /// Forgets strokes that are over at `count`.
     pub(super) fn expire(&mut self, count: Ticks) {
         self.busy.retain(|busy| count.is_before(busy.until));
