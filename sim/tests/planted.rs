@@ -71,16 +71,16 @@ const BUGS: [(u8, &str); 54] = [
     (51, "the neighboring output is switched"),
     (52, "the end of a stroke is not told"),
     (53, "frames carry the number of the trigger before"),
-    (54, "a command may come at any time"),
+    (54, "a stroke that comes too late is fired at once"),
     (60, "a photo-eye that is clear is told as blocked"),
-    (61, "an open stop circuit is told as closed"),
+    (61, "an open stop circuit is not told"),
     (62, "a stroke that was dropped is not told"),
     (64, "every second event is skipped"),
     (65, "hold and longest hold are mixed up"),
 ];
 
 /// What is run for each bug, until one run finds it: scenario, parcels, faults.
-const RUNS: [(&str, u64, &str); 21] = [
+const RUNS: [(&str, u64, &str); 28] = [
     ("nominal", 300, "none"),
     (
         "nominal",
@@ -170,6 +170,25 @@ const RUNS: [(&str, u64, &str); 21] = [
         400,
         "eye_missed=20000,removed=40000,added=40000,short_gap=100000,hostile_label=50000",
     ),
+    ("nominal", 500, "stop=300000,command_twice=500000"),
+    ("long", 300, "none"),
+    ("uniform", 1_000, "encoder_jump=20000"),
+    (
+        "field",
+        600,
+        "eye_missed=100000,removed=80000,added=80000,short_gap=200000",
+    ),
+    (
+        "slip60",
+        2_000,
+        "removed=10000,added=10000,failed_divert=5000,eye_missed=1000",
+    ),
+    (
+        "swing-arm",
+        600,
+        "short_gap=100000,diverter_slow=50000,encoder_jump=20000",
+    ),
+    ("shoe", 600, "short_gap=100000,encoder_jump=20000"),
 ];
 
 /// Seeds of each run.
@@ -214,6 +233,7 @@ fn wrong(report: &Report, clean: &Report) -> Option<String> {
     } else {
         apart(&report.reject_causes, &clean.reject_causes)
             .or_else(|| apart(&report.told, &clean.told))
+            .or_else(|| apart(&report.refusals, &clean.refusals))
     }
 }
 

@@ -42,6 +42,24 @@ mod tests {
     }
 
     #[test]
+    fn three_hundred_chutes_take_twenty_thousand_parcels_an_hour() {
+        let scenario = load("center");
+        let report = run(&scenario, 1, Some(8_000), &mut |_| ());
+        is_sound(&report);
+        assert!(report.parcels_per_hour >= 19_000, "{report:?}");
+        // One in a thousand is rejected in such a month; two here at most.
+        assert!(report.rejected * 500 <= report.inducted, "{report:?}");
+        let sorts = |chute: &u16| *chute % 1_000 <= 30;
+        let used = report
+            .in_chute
+            .iter()
+            .filter(|(chute, n)| sorts(chute) && **n > 0);
+        assert_eq!(used.count(), 300);
+        let again = run(&scenario, 1, Some(8_000), &mut |_| ());
+        assert_eq!(again, report);
+    }
+
+    #[test]
     fn a_loop_without_faults_sorts_everything_on_its_carriers() {
         let mut scenario = load("loop");
         scenario.plant.faults_ppm = sortline_sim::plant::FaultRates::default();

@@ -38,6 +38,7 @@ mod measure;
 mod merge;
 mod node;
 mod parcel;
+mod rarity;
 mod rebuild;
 mod schedule;
 mod shadows;
@@ -58,11 +59,11 @@ use hypotheses::Cluster;
 use jog::{Hold, Jogging};
 use node::Node;
 use parcel::Parcel;
+use rarity::Rarity;
 use schedule::Machine;
 use shadows::Shadow;
 use slip::Slip;
 use strangers::Strangers;
-use weigh::Cost;
 
 pub use views::{ChuteView, Counters, ParcelView, Status};
 
@@ -91,8 +92,8 @@ pub struct Line {
     /// Parcels that compete for edges; at most one cluster each.
     clusters: VecDeque<Cluster>,
     strangers: Strangers,
-    /// Cost of a parcel that was put on, taken off or not seen between two photo-eyes.
-    stray: Cost,
+    /// Parcels that are put on, taken off or not seen between two photo-eyes.
+    strays: Rarity,
     /// Lost parcels that may still lie there, first the one lost first.
     shadows: VecDeque<Shadow>,
     chutes: ChuteTable,
@@ -126,8 +127,7 @@ impl Line {
     /// A line without parcels. Nothing is diverted before [`Event::NodeUp`].
     #[must_use]
     pub fn new(topology: Topology, plan: SortPlan) -> Self {
-        let stray_ppm = topology.config().tracking.stray_ppm;
-        let stray = weigh::of_ppb(stray_ppm.saturating_mul(1_000));
+        let strays = Rarity::new(topology.config().tracking.stray_ppm);
         let failures_max = topology.config().tracking.failed_strokes_max;
         let geometry = topology.geometry();
         let zones = geometry
@@ -155,7 +155,7 @@ impl Line {
             returning: VecDeque::new(),
             clusters: VecDeque::new(),
             strangers: Strangers::default(),
-            stray,
+            strays,
             shadows: VecDeque::new(),
             chutes,
             alarms: Alarms::default(),
@@ -242,6 +242,7 @@ impl Line {
     fn belt_moved(&mut self, at: Ticks) {
         let fault = self.encoder.belt(self.now, at);
         self.encoder_verdict(fault);
+        self.mind_leap(at);
         self.advance();
         if self.next_timer().is_some_and(|(due, _)| due <= self.now) {
             self.timers();
@@ -300,23 +301,22 @@ impl Line {
     /// Computes when [`Line::advance`] has something to do next.
     fn find_due(&mut self, count: Ticks) {
         let geometry = self.topology.geometry();
-        let parcels = self
-            .belt
-            .iter()
-            .chain(self.returning.iter())
-            .map(|parcel| parcel.due);
-        let beams =
-            self.beams.iter().enumerate().filter_map(|(eye, beam)| {
-                beam.due(tracking::accept(geometry, eye), geometry.chatter)
-            });
-        let clusters = self
-            .clusters
-            .iter()
-            .filter_map(|cluster| self.cluster_due(cluster));
-        let nearest = parcels
-            .chain(beams)
-            .chain(clusters)
-            .reduce(|a, b| if b.is_before(a) { b } else { a });
+        let mut nearest: Option<Ticks> = None;
+        let mut take = |due: Ticks| {
+            if nearest.is_none_or(|nearest| due.is_before(nearest)) {
+                nearest = Some(due);
+            }
+        };
+        for parcel in self.belt.iter().chain(&self.returning) {
+            take(parcel.due);
+        }
+        for (eye, beam) in self.beams.iter().enumerate().filter(|(_, b)| !b.is_idle()) {
+            let due = beam.due(tracking::accept(geometry, eye), geometry.chatter);
+            due.into_iter().for_each(&mut take);
+        }
+        for cluster in &self.clusters {
+            self.cluster_due(cluster).into_iter().for_each(&mut take);
+        }
         // Without a date of its own the line still looks around now and then.
         let at_most = count.offset(geometry.end.max(1));
         self.due = Some(

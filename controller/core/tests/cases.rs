@@ -15,7 +15,7 @@ mod tests {
         Action, AlarmChange, AlarmKind, Alternative, ChuteId, ChuteState, Command, Destination,
         DestinationSource, Edge, Event, EyeId, InductionLevel, Line, NodeFault, Obstacle,
         OperatorCommand, Outcome, ParcelId, Permille, Refusal, RejectCause, Resolution, SortPlan,
-        Status, Step,
+        Status, Step, StrokeResult,
     };
 
     /// The core's numbers of a physical parcel that was read.
@@ -526,6 +526,47 @@ mod tests {
     }
 
     #[test]
+    fn e16_a_side_that_goes_back_late_keeps_the_other_away() {
+        // The second stroke is sent before the end of the first, and begins shortly after it.
+        for late_off in [0, 40, 100] {
+            let mut plant = Plant::new(
+                0,
+                Faults {
+                    late_off,
+                    ..Faults::default()
+                },
+            );
+            plant.lay(1, 200, 3);
+            plant.run(800);
+            plant.lay(2, 200, 4);
+            plant.drain();
+            plant.assert_sound();
+            let laps = plant.line.counters().recirculations;
+            assert_eq!(laps == 0, late_off < 100, "{laps} laps, late by {late_off}");
+        }
+    }
+
+    #[test]
+    fn e17_a_leap_too_small_to_be_doubted_keeps_the_sides_of_a_machine_apart() {
+        for leap in [60, 90, 120] {
+            let mut plant = Plant::new(0, Faults::default());
+            plant.lay(1, 200, 3);
+            plant.run(800);
+            plant.lay(2, 200, 4);
+            let done = |(_, event): &(_, Event)| {
+                let done = |result: &StrokeResult| matches!(result, StrokeResult::Done { .. });
+                matches!(event, Event::Stroke { result, .. } if done(result))
+            };
+            while !plant.events.iter().any(done) {
+                plant.run(1);
+            }
+            plant.count = plant.count.offset(leap);
+            plant.drain();
+            plant.assert_sound();
+        }
+    }
+
+    #[test]
     fn e17_a_count_that_is_not_believed_stops_diverting() {
         for jump in [-300_i32, -20, 700, 100_000] {
             let mut plant = Plant::new(0_u32.wrapping_sub(4_000), Faults::default());
@@ -779,6 +820,44 @@ mod tests {
             assert_eq!(recirculated_for(&plant, RejectCause::Refused), 1);
             assert_eq!(plant.sorted(), 1);
         }
+    }
+
+    /// Three parcels whose destinations come a lap late, as the recirculation conveyor has them.
+    fn go_round(faults: Faults) -> Plant {
+        let slow = [(1, 30_000), (2, 30_000), (3, 30_000)].into();
+        let mut plant = Plant::new(0, Faults { slow, ..faults });
+        for number in 1..=3 {
+            plant.lay(number, 200 + 100 * i64::from(number), 1);
+            plant.run(1_100);
+        }
+        plant.drain();
+        plant.assert_sound();
+        plant
+    }
+
+    #[test]
+    fn e22_who_waits_behind_another_on_the_recirculation_conveyor_is_not_forgotten() {
+        for stays in [3_000, 12_000, 20_000] {
+            let plant = go_round(Faults {
+                stays: [(1, stays)].into(),
+                ..Faults::default()
+            });
+            let counters = plant.line.counters();
+            let (inducted, lost) = (counters.inducted, counters.lost);
+            assert_eq!((inducted, lost), (3, 0), "stays {stays}");
+        }
+    }
+
+    #[test]
+    fn e22_who_went_round_unseen_is_known_when_it_comes() {
+        // The last one: an edge that is missing would else be taken to be its follower's.
+        let plant = go_round(Faults {
+            unseen: vec![3],
+            ..Faults::default()
+        });
+        let counters = plant.line.counters();
+        assert_eq!((counters.inducted, counters.recirculations), (3, 3));
+        assert_eq!(plant.sorted(), 3);
     }
 
     #[test]

@@ -174,9 +174,7 @@ pub fn event(event: &map::Event) -> Option<Event> {
             trigger: TriggerId(event.value),
             at,
         }),
-        EventKind::StopOpen => Some(Event::Stop {
-            active: !planted::is(61),
-        }),
+        EventKind::StopOpen => Some(Event::Stop { active: true }),
         EventKind::StopClosed => Some(Event::Stop { active: false }),
         EventKind::StrokeFired => stroke(StrokeResult::Fired { at }),
         EventKind::StrokeDone => stroke(StrokeResult::Done { at }),

@@ -5,7 +5,7 @@ use sortline_regmap::{
     Heartbeat, JOG_MS_MAX, Refusal,
 };
 
-use crate::{Cause, Node, Stroke, Trigger, TriggerPulse, planted};
+use crate::{Cause, Node, Stroke, Trigger, TriggerPulse, is_before, planted};
 
 impl Node {
     /// Executes what the mailbox holds.
@@ -83,11 +83,16 @@ impl Node {
         {
             return Err(Refusal::TooLong);
         }
-        self.check_lead(command.at)?;
+        let soon = self
+            .count
+            .wrapping_add(self.limits.lead_ticks_min.max(1).into());
+        let late = is_before(command.at, soon) && planted::is(54);
+        let fire_at = if late { soon } else { command.at };
+        self.check_lead(fire_at)?;
         let stroke = Stroke {
             seq: command.seq,
             diverter: command.device,
-            fire_at: command.at,
+            fire_at,
             hold: command.hold,
             hold_ms: command.hold_ms_max,
             jog: None,
@@ -184,7 +189,7 @@ impl Node {
 
     fn check_lead(&self, at: u32) -> Result<(), Refusal> {
         let ahead = i64::from(at.wrapping_sub(self.count).cast_signed());
-        if ahead < i64::from(self.limits.lead_ticks_min.max(1)) && !planted::is(54) {
+        if ahead < i64::from(self.limits.lead_ticks_min.max(1)) {
             return Err(Refusal::Late);
         }
         if ahead > i64::from(self.limits.ahead_ticks_max) {

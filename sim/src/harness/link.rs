@@ -132,6 +132,11 @@ impl Link {
             .is_some_and(|open| open.phase == Phase::Up)
     }
 
+    /// What it polls comes from the node now.
+    pub(crate) const fn hears(&self, now_us: u64) -> bool {
+        self.open.is_some() && now_us >= self.down_until_us
+    }
+
     /// One poll: what happened since the last one, in order.
     pub(crate) fn poll(&mut self, now_us: u64, node: &mut Node, events: &mut Vec<Event>) {
         if now_us < self.down_until_us {

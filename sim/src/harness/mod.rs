@@ -17,6 +17,7 @@ mod report;
 mod right;
 mod run;
 mod scenario;
+mod several;
 mod shell;
 mod shrink;
 mod survey;
@@ -24,9 +25,10 @@ mod trace;
 mod trouble;
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::time::Duration;
 
-use sortline_core::RejectCause;
+use serde::Serialize;
 
 pub use html::write_html;
 pub use judge::Violation;
@@ -52,28 +54,82 @@ pub fn run(
     progress: &mut dyn FnMut(u64),
 ) -> Report {
     let parcels = parcels.unwrap_or(scenario.config.parcels);
-    let scenario = &scenario.of_seed(seed);
-    let mut run = Run::new(scenario, seed, parcels);
-    let mut told = 0;
-    let mut empty_since = None;
-    let latest = parcels.saturating_mul(PARCEL_US_MAX);
-    while run.now_us < latest {
-        run.step();
-        if run.plant.is_done() {
-            let since = *empty_since.get_or_insert(run.now_us);
-            if run.now_us.saturating_sub(since) > SETTLE_US {
-                break;
-            }
-        }
-        if run.now_us / 60_000_000 != told {
-            told = run.now_us / 60_000_000;
-            let totals = run.plant.totals();
-            run.judge.conserve(run.now_us, &totals);
-            progress(totals.inducted);
+    let lines = u64::from(scenario.config.lines.max(1));
+    let share = |line: u64| (parcels + lines - 1 - line) / lines;
+    let mut courses: Vec<Course> = (0..lines)
+        .map(|line| Course::new(scenario, several::seed_of(seed, line), share(line)))
+        .collect();
+    // All lines share the time: the one that is behind goes on.
+    while let Some(next) = courses
+        .iter_mut()
+        .filter(|course| !course.is_done())
+        .min_by_key(|course| course.run.now_us)
+    {
+        next.step();
+        if next.comes_to_a_minute() {
+            let inducted = courses
+                .iter()
+                .map(|course| course.run.plant.totals().inducted);
+            progress(inducted.sum());
         }
     }
-    let ended_us = empty_since.unwrap_or(run.now_us);
-    run.report(scenario, seed, ended_us)
+    let reports = courses.into_iter().map(Course::report);
+    several::together(reports.collect(), seed)
+}
+
+/// One line on its way through a scenario.
+struct Course {
+    scenario: Scenario,
+    seed: u64,
+    run: Run,
+    told: u64,
+    empty_since: Option<u64>,
+    latest: u64,
+}
+
+impl Course {
+    fn new(scenario: &Scenario, seed: u64, parcels: u64) -> Self {
+        let scenario = scenario.of_seed(seed);
+        Self {
+            run: Run::new(&scenario, seed, parcels),
+            scenario,
+            seed,
+            told: 0,
+            empty_since: None,
+            latest: parcels.saturating_mul(PARCEL_US_MAX),
+        }
+    }
+
+    fn step(&mut self) {
+        self.run.step();
+        if self.run.plant.is_done() {
+            self.empty_since.get_or_insert(self.run.now_us);
+        }
+    }
+
+    /// Every parcel has come and gone, and the core had time; or nothing moves any more.
+    fn is_done(&self) -> bool {
+        let since = self.empty_since.filter(|_| self.run.plant.is_done());
+        let settled = |since| self.run.now_us.saturating_sub(since) > SETTLE_US;
+        since.is_some_and(settled) || self.run.now_us >= self.latest
+    }
+
+    /// True once in every minute of virtual time.
+    fn comes_to_a_minute(&mut self) -> bool {
+        let minute = self.run.now_us / 60_000_000;
+        if minute == self.told {
+            return false;
+        }
+        self.told = minute;
+        let totals = self.run.plant.totals();
+        self.run.judge.conserve(self.run.now_us, &totals);
+        true
+    }
+
+    fn report(self) -> Report {
+        let ended_us = self.empty_since.unwrap_or(self.run.now_us);
+        self.run.report(&self.scenario, self.seed, ended_us)
+    }
 }
 
 impl Run {
@@ -103,7 +159,8 @@ impl Run {
             on_belt,
             recirculations,
             spilled,
-            reject_causes: cause_names(&tally.causes),
+            reject_causes: named(&tally.causes),
+            refusals: named(&tally.refusals),
             told: tally.told,
             disagreements: tally.disagreements,
             on_belt_at_kill: tally.on_belt_at_kill,
@@ -125,16 +182,16 @@ impl Run {
     }
 }
 
-/// Causes by the names that the journal uses.
-fn cause_names(causes: &BTreeMap<RejectCause, u64>) -> BTreeMap<String, u64> {
+/// Causes or reasons by the names that the journal uses.
+fn named<K: Serialize + Debug>(counts: &BTreeMap<K, u64>) -> BTreeMap<String, u64> {
     let mut named = BTreeMap::new();
-    for (cause, count) in causes {
-        let name = match serde_json::to_value(cause) {
+    for (key, count) in counts {
+        let name = match serde_json::to_value(key) {
             Ok(serde_json::Value::String(name)) => name,
             Ok(serde_json::Value::Object(members)) => {
                 members.keys().next().cloned().unwrap_or_default()
             }
-            _ => format!("{cause:?}"),
+            _ => format!("{key:?}"),
         };
         *named.entry(name).or_default() += count;
     }

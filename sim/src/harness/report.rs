@@ -41,6 +41,8 @@ pub struct Report {
     pub told: BTreeMap<&'static str, u64>,
     /// Where the core's outcome is not what the physics did, as `told/physics`.
     pub disagreements: BTreeMap<String, u64>,
+    /// Strokes that the node refused or dropped, by its reason.
+    pub refusals: BTreeMap<String, u64>,
     /// Parcels on the belt that the controller knew when it was killed.
     pub on_belt_at_kill: u64,
     /// Of these, the ones of which it knew afterwards what became of them.

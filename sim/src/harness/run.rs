@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sortline_core::topology::{EyeRole, LineConfig};
 use sortline_core::{Action, AlarmChange, AlarmKind, Event, Line, LineTime, OperatorCommand};
 use sortline_logic::{Node, TriggerPulse};
+use sortline_regmap::Flags;
 
 use super::judge::Judge;
 use super::link::{self, Link, Passage};
@@ -43,6 +44,9 @@ enum Seen {
         stopped: bool,
     },
     ResetPressed {
+        at_us: u64,
+    },
+    StopClosed {
         at_us: u64,
     },
 }
@@ -121,6 +125,9 @@ impl Run {
         if now >= self.next_poll_us {
             self.link.poll(now, &mut self.node, &mut self.events);
             self.feed();
+            if self.link.hears(now) {
+                self.judge.in_touch(self.plant.is_stopped());
+            }
             self.polled_us = now;
         }
         while let Some(pending) = self.shell.take(now) {
@@ -215,17 +222,19 @@ impl Run {
             ..
         } = self;
         loop {
-            let mut touched = false;
+            let (mut touched, mut pulsed) = (false, false);
             let now = drive_once(plant, node, until, &mut |plant, at_us, driven| {
-                touched = true;
+                // A pulse to a camera is no news to the controller; its frame is taken now.
+                let pulse = matches!(driven, Driven::Trigger(_));
+                (touched, pulsed) = (touched || !pulse, pulsed || pulse);
                 seen.extend(see(plant, at_us, driven, (half, cameras)));
             });
             if touched && !absent {
                 until = until.min(now.div_ceil(self.poll_us) * self.poll_us);
                 self.next_poll_us = self.next_poll_us.min(until);
             }
-            if now >= until {
-                return until;
+            if now >= until || pulsed {
+                return now;
             }
         }
     }
@@ -239,7 +248,8 @@ impl Run {
                 .inducted(serial, touches, self.plant.dice());
             self.draw_trouble();
         }
-        for seen in std::mem::take(&mut self.seen) {
+        let mut all = std::mem::take(&mut self.seen);
+        for seen in all.drain(..) {
             match seen {
                 Seen::Triggered {
                     at_us,
@@ -259,6 +269,10 @@ impl Run {
                     self.judge
                         .outputs(at_us, (outputs, count), (stopped, beat_us));
                 }
+                Seen::StopClosed { at_us } => {
+                    let latched = self.node.status().health.flags.has(Flags::STOP_LATCHED);
+                    self.judge.closed(at_us, latched);
+                }
                 Seen::ResetPressed { at_us } => {
                     // A person needs a moment from the machine to the screen.
                     let dice = self.plant.dice();
@@ -267,12 +281,14 @@ impl Run {
                 }
             }
         }
+        self.seen = all;
     }
 
     /// Feeds the core with what has come, and does what it wants.
     pub(super) fn feed(&mut self) {
         let time = self.time();
-        for event in std::mem::take(&mut self.events) {
+        let mut events = std::mem::take(&mut self.events);
+        for event in events.drain(..) {
             self.trace.event(self.now_us, &event);
             self.judge.fed(self.now_us, &event);
             self.line.handle_event(time, &event);
@@ -281,6 +297,7 @@ impl Run {
             // knows the first only.
             self.act();
         }
+        self.events = events;
     }
 
     fn act(&mut self) {
@@ -376,6 +393,7 @@ fn see(
             stopped: plant.is_stopped(),
         }),
         Driven::ResetPressed => Some(Seen::ResetPressed { at_us }),
-        Driven::Eye { .. } | Driven::Stop { .. } => None,
+        Driven::Stop { active: false } => Some(Seen::StopClosed { at_us }),
+        Driven::Eye { .. } | Driven::Stop { active: true } => None,
     }
 }

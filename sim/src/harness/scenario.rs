@@ -23,6 +23,10 @@ pub struct ScenarioConfig {
     /// default 2,000.
     #[serde(default = "two_thousand")]
     pub parcels: u64,
+    /// Lines of this kind beside each other in one service, 1 to 64; default 1. Parcels are spread
+    /// over them.
+    #[serde(default = "one")]
+    pub lines: u32,
     /// The plant, instead of the site's `plant.toml`.
     #[serde(default)]
     pub plant: Option<PlantConfig>,
@@ -340,6 +344,7 @@ fn check(config: &ScenarioConfig, file: &str, text: &str) -> Result<(), ConfigEr
     let s = &config.shell;
     let checks = [
         ("parcels", config.parcels, 1, 100_000_000),
+        ("lines", config.lines.into(), 1, 64),
         ("shell.poll_ms", s.poll_ms.into(), 1, 50),
         ("shell.write_ms_max", s.write_ms_max.into(), 0, 100),
         ("shell.read_ms_mean", s.read_ms_mean.into(), 0, 5_000),

@@ -36,7 +36,10 @@ pub(crate) struct Chute {
     in_bag: u32,
     changing: bool,
     slide_us: (i64, i64),
-    sliding: VecDeque<Parcel>,
+    /// Parcels on the slide, and whether each will stay at the photo-eye.
+    sliding: VecDeque<(Parcel, bool)>,
+    /// The first of them stays at the photo-eye of the recirculation conveyor.
+    stays: bool,
     /// Whether the photo-eye sees each of the edges to come.
     edges: VecDeque<bool>,
     /// When the confirmation photo-eye is free again.
@@ -66,6 +69,7 @@ impl Chute {
             changing: false,
             slide_us: (i64::from(least) * 1_000, i64::from(most) * 1_000),
             sliding: VecDeque::new(),
+            stays: false,
             edges: VecDeque::new(),
             free_us: 0,
         }
@@ -99,7 +103,7 @@ impl Chute {
         self.edges.extend([!way.unseen; 2]);
         self.free_us = clear;
         self.taken += 1;
-        self.sliding.push_back(parcel);
+        self.sliding.push_back((parcel, way.sticks_us > 0));
         (blocked, clear)
     }
 
@@ -109,11 +113,18 @@ impl Chute {
         self.edges.pop_front().unwrap_or(true)
     }
 
-    /// The first parcel on the slide reaches the confirmation photo-eye of a recirculation
-    /// conveyor and is on its way back.
-    pub(crate) fn hand_over(&mut self) -> Option<Parcel> {
-        (self.kind == ChuteKind::Recirculation)
-            .then(|| self.sliding.pop_front())
+    /// The first parcel on the slide comes to the confirmation photo-eye of a recirculation conveyor,
+    /// or leaves it, and is on its way back; one that stays there only when it leaves.
+    pub(crate) fn hand_over(&mut self, comes: bool) -> Option<Parcel> {
+        let (_, sticks) = self.sliding.front()?;
+        let goes = if comes {
+            self.stays = *sticks && self.kind == ChuteKind::Recirculation;
+            !self.stays
+        } else {
+            std::mem::take(&mut self.stays)
+        };
+        (goes && self.kind == ChuteKind::Recirculation)
+            .then(|| self.sliding.pop_front().map(|(parcel, _)| parcel))
             .flatten()
     }
 
@@ -203,6 +214,21 @@ mod tests {
         }
         let together = chute.enter(parcel(200), 0, &WAY, (&config, &mut rng));
         assert_eq!(together.0, last + APART_US, "no overtaking");
+    }
+
+    #[test]
+    fn what_stays_on_the_recirculation_conveyor_goes_on_when_it_leaves() {
+        let mut chute = chute();
+        chute.kind = ChuteKind::Recirculation;
+        let (config, mut rng) = (ChuteConfig::default(), Rng::new(1, 1));
+        for (serial, sticks_us) in [(1, 0), (2, 5_000_000), (3, 0)] {
+            let way = Slide { sticks_us, ..WAY };
+            chute.enter(parcel(serial), 0, &way, (&config, &mut rng));
+        }
+        let mut passage = || [true, false].map(|comes| chute.hand_over(comes).map(|p| p.serial));
+        assert_eq!(passage(), [Some(1), None]);
+        assert_eq!(passage(), [None, Some(2)]);
+        assert_eq!(passage(), [Some(3), None]);
     }
 
     #[test]

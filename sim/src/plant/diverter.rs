@@ -29,6 +29,8 @@ pub(crate) struct Diverter {
     pub(crate) stuck: bool,
     /// Belt travel when it left home; `None` while it is home.
     pub(crate) left_home: Option<i64>,
+    /// Parcels that were beyond its body then.
+    pub(crate) beyond: Vec<u32>,
 }
 
 impl Diverter {
@@ -51,6 +53,7 @@ impl Diverter {
             slow_percent: 100,
             stuck: false,
             left_home: None,
+            beyond: Vec::new(),
         }
     }
 

@@ -387,9 +387,12 @@ impl Plant {
     }
 
     /// A parcel new on the belt may meet diverters that are out already.
-    pub(super) fn meet_diverters(&self, moving: &mut Moving) {
+    pub(super) fn meet_diverters(&mut self, moving: &mut Moving) {
         let travel = self.travel();
-        for (index, diverter) in self.diverters.iter().enumerate() {
+        for (index, diverter) in self.diverters.iter_mut().enumerate() {
+            if diverter.left_home.is_some() && moving.tail(travel) >= diverter.body.1 {
+                diverter.beyond.push(moving.parcel.serial);
+            }
             if !diverter.is_home(self.now_us) && !self.places.always_meets(index) {
                 moving.meet_diverter(index, diverter.position, travel);
             }

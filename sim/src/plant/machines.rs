@@ -35,15 +35,15 @@ impl Plant {
             return;
         };
         let eye = chute.confirm.filter(|_| chute.seen());
-        if blocked {
-            if let Some(parcel) = chute.hand_over() {
-                let sigma = i64::from(self.config.motion.return_mm_sigma) * 1_000;
-                let way = self.recirculation_um + self.chute_rng.normal(sigma);
-                let last = self.returns.back().map_or(0, |(at, p)| at + p.length_um);
-                self.returns
-                    .push_back(((travel + way.max(1_000)).max(last), parcel));
-            }
-        } else {
+        if let Some(parcel) = chute.hand_over(blocked) {
+            let sigma = i64::from(self.config.motion.return_mm_sigma) * 1_000;
+            let way = self.recirculation_um + self.chute_rng.normal(sigma);
+            let last = self.returns.back().map_or(0, |(at, p)| at + p.length_um);
+            let passed = if blocked { 0 } else { parcel.length_um };
+            let comes = travel - passed + way.max(1_000);
+            self.returns.push_back((comes.max(last), parcel));
+        }
+        if !blocked && let Some(chute) = self.chutes.get_mut(index) {
             let bagged = chute.land(&self.config.chutes);
             self.totals.spilled += u64::from(bagged.spilled);
             if bagged.now_full {
@@ -172,8 +172,15 @@ impl Plant {
             let ms = (us / 1_000).cast_unsigned();
             self.breaches.push(Breach::HeldTooLong { diverter: id, ms });
         }
-        let position = diverter.position;
+        let (position, to) = (diverter.position, diverter.body.1);
+        let was_home = diverter.left_home.is_none();
         let home = diverter.set_output(now, travel, on);
+        if was_home && diverter.left_home.is_some() {
+            // Parcels slip, so that where one was cannot be told from where it is.
+            let beyond = self.moving.iter().filter(|m| m.tail(travel) >= to);
+            diverter.beyond.clear();
+            diverter.beyond.extend(beyond.map(|m| m.parcel.serial));
+        }
         if on && !self.places.always_meets(index) {
             for moving in &mut self.moving {
                 moving.meet_diverter(index, position, travel);
@@ -202,13 +209,13 @@ impl Plant {
         let Some(left_at) = diverter.left_home.take() else {
             return;
         };
-        let ((from, to), id) = (diverter.body, diverter.id);
-        let moved = travel - left_at;
+        let ((from, _), id) = (diverter.body, diverter.id);
         for moving in &self.moving {
-            if moving.lead(travel) > from && moving.tail(travel) - moved < to {
+            let serial = moving.parcel.serial;
+            if moving.lead(travel) > from && !diverter.beyond.contains(&serial) {
                 self.breaches.push(Breach::Struck {
                     diverter: id,
-                    serial: moving.parcel.serial,
+                    serial,
                     slipped: moving.slipped_by(left_at),
                     seen_for_um: moving.seen_for(left_at),
                 });

@@ -235,6 +235,29 @@ fn a_stroke_strikes_a_neighbor_that_is_on_the_body() {
 }
 
 #[test]
+fn a_parcel_that_creeps_is_struck_only_where_it_was() {
+    let mut slow = config();
+    slow.motion.slip_mm_mean = -300;
+    let mut alone = Plant::new(&line(), slow.clone(), 1, 1);
+    let left = |plant: &Plant| {
+        let mut tails = plant
+            .on_belt()
+            .map(|(parcel, lead)| lead - parcel.length_um);
+        tails.any(|tail| tail >= 3_100_000)
+    };
+    let clear = (4_000..6_000).find(|ms| {
+        alone.advance(ms * 1_000);
+        left(&alone)
+    });
+    let clear = clear.unwrap();
+    for (on, struck) in [(clear, 0), (clear - 2, 1)] {
+        let mut plant = Plant::new(&line(), slow.clone(), 1, 1);
+        run(&mut plant, &[(on, 1), (on + 900, 0)]);
+        assert_eq!(plant.take_breaches().count(), struck, "{on}, left {clear}");
+    }
+}
+
+#[test]
 fn both_sides_out_and_holding_too_long_are_breaches() {
     let mut plant = Plant::new(&line(), config(), 1, 1);
     run(&mut plant, &[(0, 1), (50, 3), (100, 2), (1_060, 0)]);

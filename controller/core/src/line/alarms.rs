@@ -101,6 +101,11 @@ impl Line {
     /// A parcel was seen by the photo-eye `seen`; those from `missed` on did not see it.
     pub(super) fn eyes_saw(&mut self, missed: usize, seen: usize) {
         for eye in missed..=seen {
+            if eye == seen {
+                self.strays.passage();
+            } else {
+                self.strays.stray();
+            }
             if let Some(on) = self.alarms.eye_saw(eye, eye == seen) {
                 self.alarm(
                     AlarmKind::Eye {

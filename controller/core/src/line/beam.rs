@@ -100,6 +100,11 @@ impl Beam {
         })
     }
 
+    /// It has nothing to tell, wherever the belt is.
+    pub(super) const fn is_idle(&self) -> bool {
+        self.since.is_none()
+    }
+
     /// Count at which [`Beam::poll`] has something to say at the earliest.
     pub(super) fn due(&self, accept: i32, chatter: i32) -> Option<Ticks> {
         let since = self.since?;

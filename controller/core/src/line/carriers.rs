@@ -141,7 +141,7 @@ impl Line {
                 self.chutes.give_up(stroke);
             }
             let comes = parcel.track.origin.offset(round);
-            self.send_round(parcel, comes);
+            self.send_round(parcel, comes, None);
         }
     }
 

@@ -4,7 +4,7 @@ use super::Line;
 use super::parcel::Sent;
 use crate::planted;
 use crate::topology::{ChuteSpec, Geometry};
-use crate::{Action, AlarmKind, ChuteId, ChuteState, Edge, LineTime, Obstacle, RejectCause};
+use crate::{Action, AlarmKind, ChuteId, ChuteState, Edge, LineTime, Obstacle, RejectCause, Ticks};
 
 /// A chute is full when its photo-eye is blocked this long: longer than any parcel needs to slide
 /// past it.
@@ -36,6 +36,8 @@ struct Chute {
     full_eye: Option<(Edge, LineTime)>,
     /// Its confirmation photo-eye is blocked since.
     blocked: Option<LineTime>,
+    /// The count then.
+    blocked_at: Option<Ticks>,
     jammed: bool,
     count: u32,
     /// Strokes sent, parcel not yet seen.
@@ -98,6 +100,8 @@ pub(super) struct ChuteTable {
     chutes: Vec<Chute>,
     /// A bag is to be closed.
     closing: bool,
+    /// Chutes with a timer that is set.
+    timed: Vec<usize>,
 }
 
 impl ChuteTable {
@@ -112,6 +116,20 @@ impl ChuteTable {
         Self {
             chutes: geometry.chutes.iter().map(one).collect(),
             closing: false,
+            timed: Vec::new(),
+        }
+    }
+
+    /// Keeps account of which chutes have a timer that is set, after anything that sets or stops one.
+    fn note_timer(&mut self, index: usize) {
+        let Some(chute) = self.chutes.get(index) else {
+            return;
+        };
+        let set = chute.full_due().is_some() || (chute.blocked.is_some() && !chute.jammed);
+        if !set {
+            self.timed.retain(|timed| *timed != index);
+        } else if !self.timed.contains(&index) {
+            self.timed.push(index);
         }
     }
 
@@ -226,19 +244,40 @@ impl ChuteTable {
         })
     }
 
-    pub(super) fn full_eye(&mut self, chute: usize, edge: Edge, now: LineTime) {
-        if let Some(chute) = self.chutes.get_mut(chute) {
+    pub(super) fn full_eye(&mut self, index: usize, edge: Edge, now: LineTime) {
+        if let Some(chute) = self.chutes.get_mut(index) {
             chute.full_eye = Some((edge, now));
         }
+        self.note_timer(index);
     }
 
     /// Its confirmation photo-eye was blocked or is clear again; true when that ends a jam.
-    pub(super) fn passage(&mut self, chute: usize, edge: Edge, now: LineTime) -> bool {
-        let Some(chute) = self.chutes.get_mut(chute) else {
+    pub(super) fn passage(
+        &mut self,
+        index: usize,
+        (edge, at): (Edge, Ticks),
+        now: LineTime,
+    ) -> bool {
+        let Some(chute) = self.chutes.get_mut(index) else {
             return false;
         };
         chute.blocked = (edge == Edge::Blocked).then_some(now);
-        edge == Edge::Clear && std::mem::take(&mut chute.jammed)
+        chute.blocked_at = (edge == Edge::Blocked).then_some(at);
+        let ended = edge == Edge::Clear && std::mem::take(&mut chute.jammed);
+        self.note_timer(index);
+        ended
+    }
+
+    /// Count since which its confirmation photo-eye is blocked.
+    pub(super) fn blocked_at(&self, chute: usize) -> Option<Ticks> {
+        self.chutes.get(chute)?.blocked_at
+    }
+
+    /// Edges were lost: how long a photo-eye has been blocked is not known.
+    pub(super) fn edges_lost(&mut self) {
+        for chute in &mut self.chutes {
+            chute.blocked_at = None;
+        }
     }
 
     /// Does what time demands; gives the chutes that may have changed.
@@ -258,6 +297,9 @@ impl ChuteTable {
                 changed.push(index);
             }
         }
+        for index in &changed {
+            self.note_timer(*index);
+        }
         changed
     }
 
@@ -265,11 +307,10 @@ impl ChuteTable {
         &self,
         jam_ms: u64,
     ) -> impl Iterator<Item = (LineTime, &'static str)> + '_ {
-        let full = self.chutes.iter().filter_map(Chute::full_due);
-        let jam = self
-            .chutes
-            .iter()
-            .filter_map(move |chute| chute.jam_due(jam_ms));
+        let timed = self.timed.iter();
+        let timed = timed.filter_map(|index| self.chutes.get(*index));
+        let full = timed.clone().filter_map(Chute::full_due);
+        let jam = timed.filter_map(move |chute| chute.jam_due(jam_ms));
         full.map(|(due, _)| (due, "chute full"))
             .chain(jam.map(|due| (due, "jam")))
     }

@@ -3,7 +3,7 @@
 
 use super::Line;
 use super::associate::{Candidate, associate};
-use super::parcel::{Parcel, Sent};
+use super::parcel::{Parcel, Sent, StrokeState};
 use crate::planted;
 use crate::topology::{ChuteKind, ChuteSpec};
 use crate::{ChuteId, Edge, Outcome, RejectCause, Step, Ticks};
@@ -14,18 +14,19 @@ impl Line {
         let chute = self.geometry().chute(stroke.chute)?;
         let diverter = self.geometry().diverter(stroke.diverter)?;
         let left = self.middle_at(parcel, diverter.position);
-        // A parcel that is slower by a fifth than allowed is late, not lost.
-        let slow = chute.confirm_max.saturating_add(chute.confirm_max / 5);
-        Some(left.offset(parcel.length.unwrap_or(0)).offset(slow))
+        let late = left.offset(parcel.length.unwrap_or(0)).offset(slow(chute));
+        let behind = stroke.behind.filter(|behind| late.is_before(*behind));
+        Some(behind.unwrap_or(late))
     }
 
     pub(super) fn chute_eye(&mut self, chute: usize, edge: Edge, at: Ticks) {
         self.wake();
-        if self.chutes.passage(chute, edge, self.now) {
+        let since = self.chutes.blocked_at(chute);
+        if self.chutes.passage(chute, (edge, at), self.now) {
             self.chute_changed(chute);
         }
         if edge == Edge::Clear {
-            return;
+            return self.chute_clear(chute, since, at);
         }
         let Some(spec) = self.geometry().chute(chute).copied() else {
             return;
@@ -69,7 +70,13 @@ impl Line {
                 if !here || behind != missed || at.is_before(early) || expires.is_before(at) {
                     return None;
                 }
-                let deviation = at.signed_since(left.offset(typical));
+                // Who waits comes when the way is free, in order.
+                let waited = stroke.behind.is_some();
+                let deviation = if waited {
+                    0
+                } else {
+                    at.signed_since(left.offset(typical))
+                };
                 Some(Candidate {
                     index,
                     deviation,
@@ -108,6 +115,90 @@ impl Line {
         associate(candidates).map(|winner| winner.index)
     }
 
+    /// A chute's photo-eye, blocked `since`, is clear at `at`: whoever waits behind it comes now.
+    fn chute_clear(&mut self, chute: usize, since: Option<Ticks>, at: Ticks) {
+        let Some(spec) = self.geometry().chute(chute).copied() else {
+            return;
+        };
+        let stayed = since.is_some_and(|since| at.signed_since(since) > self.longest());
+        for index in 0..self.belt.len() {
+            let waits = stayed && self.came_to(index, chute, at);
+            let stroke = self
+                .belt
+                .get_mut(index)
+                .and_then(|parcel| parcel.stroke.as_mut());
+            if let Some(stroke) = stroke.filter(|one| one.chute == chute)
+                && (waits || stroke.behind.is_some())
+            {
+                stroke.behind = Some(at.offset(slow(&spec)));
+            }
+        }
+        if let Some(since) = since.filter(|_| spec.kind == ChuteKind::Recirculation) {
+            self.stayed(since, at);
+        }
+    }
+
+    /// True when a parcel has left the belt towards this chute before `at`.
+    fn came_to(&self, index: usize, chute: usize, at: Ticks) -> bool {
+        let parcel = self.belt.get(index);
+        let sent = parcel.and_then(|parcel| Some((parcel, parcel.executed()?)));
+        sent.is_some_and(|(parcel, stroke)| stroke.chute == chute && self.has_left(parcel, at))
+    }
+
+    /// Belt that passes while the longest parcel does.
+    fn longest(&self) -> i32 {
+        let geometry = self.geometry();
+        geometry.length_max.saturating_add(geometry.chatter)
+    }
+
+    /// True when a parcel that has left the belt may wait in its chute behind one that stays at the
+    /// photo-eye; it is looked at again later.
+    pub(super) fn waits_in_chute(&mut self, index: usize) -> bool {
+        let (longest, count) = (self.longest(), self.encoder.count());
+        let stroke = self.belt.get_mut(index).and_then(|one| one.stroke.as_mut());
+        let (Some(stroke), Some(count)) = (stroke, count) else {
+            return false;
+        };
+        let since = self.chutes.blocked_at(stroke.chute);
+        let stays = since.is_some_and(|since| count.signed_since(since) > longest);
+        let spec = self.topology.geometry().chute(stroke.chute);
+        let spec = spec.filter(|_| stays);
+        if let Some(spec) = spec {
+            stroke.behind = Some(count.offset(slow(spec)));
+        }
+        spec.is_some()
+    }
+
+    /// True when a parcel was diverted onto the recirculation conveyor, though the photo-eye there
+    /// has not seen it.
+    pub(super) fn went_round(&self, index: usize) -> bool {
+        let stroke = self.belt.get(index).and_then(Parcel::executed);
+        let stroke = stroke.filter(|stroke| stroke.state != StrokeState::Unknown);
+        let around = self.geometry().recirculation;
+        stroke.is_some_and(|stroke| Some(stroke.chute) == around)
+    }
+
+    /// A parcel comes round that the recirculation conveyor's photo-eye has not seen.
+    pub(super) fn goes_round_unseen(&mut self, index: usize) {
+        let Some(parcel) = self.remove_diverted(index) else {
+            return;
+        };
+        let Some(stroke) = parcel.stroke else { return };
+        self.chutes.give_up(&stroke);
+        let geometry = self.geometry();
+        let (Some(spec), Some(diverter)) = (
+            geometry.chute(stroke.chute),
+            geometry.diverter(stroke.diverter),
+        ) else {
+            return;
+        };
+        let typical = spec.confirm_min.saturating_add(spec.confirm_max) / 2;
+        let spread = spec.confirm_max.saturating_sub(spec.confirm_min) / 2;
+        let left = self.middle_at(&parcel, diverter.position);
+        let comes = left.offset(typical).offset(geometry.lap);
+        self.send_round(parcel, comes, Some(spread));
+    }
+
     fn sorted(&mut self, index: usize, chute: usize) {
         let Some(parcel) = self.remove_diverted(index) else {
             return;
@@ -132,7 +223,7 @@ impl Line {
             self.chutes.worked(stroke.chute);
         }
         let comes = at.offset(self.geometry().lap);
-        self.send_round(parcel, comes);
+        self.send_round(parcel, comes, None);
     }
 
     fn rejected(&mut self, index: usize) {
@@ -247,4 +338,10 @@ impl Line {
         self.end(parcel, outcome);
         self.chute_changed(seen);
     }
+}
+
+/// Longest way of the belt while a parcel is on its way to a chute's photo-eye: one that is slower
+/// by a fifth than allowed is late, not lost.
+const fn slow(chute: &ChuteSpec) -> i32 {
+    chute.confirm_max.saturating_add(chute.confirm_max / 5)
 }

@@ -42,6 +42,8 @@ pub(super) struct Encoder {
     /// Travel that the last speed makes likely and that no count has shown yet: a count that was
     /// handled late is followed by a step that is no jump.
     lag: i64,
+    /// Counts beyond what the belt can have run at nominal speed, in the last step.
+    leap: i32,
 }
 
 impl Encoder {
@@ -57,6 +59,7 @@ impl Encoder {
             speed_base: None,
             speed: 0,
             lag: 0,
+            leap: 0,
         }
     }
 
@@ -77,6 +80,11 @@ impl Encoder {
     /// When the count last moved.
     pub(super) const fn moved_at(&self) -> LineTime {
         self.moved_at
+    }
+
+    /// Counts by which the last step was longer than the belt runs, at least.
+    pub(super) const fn leap(&self) -> i32 {
+        self.leap
     }
 
     pub(super) const fn ticks_per_s(&self) -> i64 {
@@ -107,6 +115,7 @@ impl Encoder {
             self.moved_at = now;
         }
         let allowed = i64::from(self.reach(then, now)).saturating_add(self.lag);
+        self.leap = self.beyond(i64::from(travel), now.since(then));
         self.count_lag(i64::from(travel), now.since(then));
         self.measure_speed(now, at);
         if !planted::is(24) && (travel < 0 || i64::from(travel) > allowed) {
@@ -131,7 +140,7 @@ impl Encoder {
             return Verdict::Same;
         };
         let allowed = i64::from(self.reach(then, now)).saturating_add(self.lag);
-        if i64::from(at.signed_since(latched)) > allowed {
+        if !planted::is(24) && i64::from(at.signed_since(latched)) > allowed {
             return self.distrust(now);
         }
         self.forward(at);
@@ -204,6 +213,13 @@ impl Encoder {
         }
     }
 
+    fn beyond(&self, travel: i64, us: u64) -> i32 {
+        let us = i64::try_from(us).unwrap_or(i64::MAX);
+        let runs = self.nominal.saturating_mul(us) / 1_000_000;
+        let leap = travel.saturating_sub(runs).saturating_sub(self.lag);
+        i32::try_from(leap.max(0)).unwrap_or(i32::MAX)
+    }
+
     /// Keeps account of travel that is owed: it grows when a count comes late, is paid back by the
     /// step that follows, and is forgotten within a second, as the belt may simply stand.
     fn count_lag(&mut self, travel: i64, us: u64) {
@@ -248,6 +264,7 @@ mod tests {
             speed_base: None,
             speed: 0,
             lag: 0,
+            leap: 0,
         }
     }
 

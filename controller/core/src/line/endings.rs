@@ -65,11 +65,19 @@ impl Line {
             passed && stroke.state != StrokeState::Withdrawing
         });
         let ended = parcel.track.gone || parcel.track.next >= eyes;
+        if ended && self.waits_in_chute(index) {
+            return;
+        }
+        let Some(parcel) = self.belt.get(index) else {
+            return;
+        };
         let suspect = parcel.suspect.filter(|_| parcel.stroke.is_none());
         if let Some(seen) = suspect {
             self.end_missort(index, seen);
         } else if ended && self.on_loop(index) {
             self.come_round(index);
+        } else if ended && self.went_round(index) {
+            self.goes_round_unseen(index);
         } else if ended {
             self.lose(index);
         } else if left {

@@ -88,12 +88,12 @@ impl Line {
     fn judge(&mut self, parcel: &mut Parcel, gap: Option<i32>) {
         let geometry = self.topology.geometry();
         match parcel.length {
-            None => parcel.doubt(RejectCause::TooLong),
+            None if !planted::is(22) => parcel.doubt(RejectCause::TooLong),
             Some(length) if length > geometry.length_max && !planted::is(22) => {
                 parcel.doubt(RejectCause::TooLong);
             }
             Some(length) if length < geometry.length_min => parcel.doubt(RejectCause::TooShort),
-            Some(_) => {}
+            None | Some(_) => {}
         }
         if let Err(cause @ (RejectCause::Stop | RejectCause::Uncertain)) = self.may_divert()
             && self.carriers_known()
@@ -147,6 +147,7 @@ impl Line {
         let gate = self.lap_gate();
         let length = length.unwrap_or(self.geometry().length_max);
         self.returning.iter().any(|parcel| {
+            let gate = gate.saturating_add(parcel.track.slack);
             let ahead = parcel.track.origin.signed_since(since);
             let inside = ahead >= gate.saturating_neg() && ahead <= length.saturating_add(gate);
             inside && parcel.length.is_some_and(|known| known < length)
@@ -162,7 +163,9 @@ impl Line {
     }
 
     /// A parcel is on its way back to induction, where its leading edge comes at `comes`.
-    pub(super) fn send_round(&mut self, mut parcel: Parcel, comes: Ticks) {
+    /// `unseen`: nobody has seen it on the recirculation conveyor, and it may come so much earlier or
+    /// later.
+    pub(super) fn send_round(&mut self, mut parcel: Parcel, comes: Ticks, unseen: Option<i32>) {
         let cause = parcel
             .choice
             .and_then(|choice| choice.cause())
@@ -171,28 +174,52 @@ impl Line {
         let late = if planted::is(34) { 700 } else { 0 };
         parcel.track.origin = comes.offset(late);
         parcel.stroke = None;
-        parcel.track.slack = 0;
-        let late = self.lap_gate().saturating_add(self.geometry().delivery);
-        // At induction a parcel counts when its trailing edge has passed.
-        let longest = self
-            .geometry()
-            .length_max
-            .saturating_add(self.geometry().chatter);
-        parcel.due = parcel.track.origin.offset(late).offset(longest);
+        parcel.track.slack = unseen.unwrap_or(0);
+        parcel.track.gone = unseen.is_some();
+        parcel.due = self.return_due(&parcel);
         self.counters.recirculations = self.counters.recirculations.saturating_add(1);
         self.step(parcel.id, Step::Recirculated { cause, lap });
-        self.returning.push_back(parcel);
+        // One that nobody saw there is known to have gone when others behind it are seen already.
+        let before = |other: &Parcel| !parcel.track.origin.is_before(other.track.origin);
+        let place = self.returning.iter().rposition(before);
+        self.returning
+            .insert(place.map_or(0, |last| last.saturating_add(1)), parcel);
         self.wake();
+    }
+
+    /// Count at which a parcel that comes round has been at induction at the latest. There it counts
+    /// when its trailing edge has passed.
+    fn return_due(&self, parcel: &Parcel) -> Ticks {
+        let geometry = self.geometry();
+        let late = self.lap_gate().saturating_add(geometry.delivery);
+        let longest = geometry.length_max.saturating_add(geometry.chatter);
+        let latest = parcel.track.origin.offset(late).offset(longest);
+        latest.offset(parcel.track.slack)
+    }
+
+    /// What the recirculation conveyor's photo-eye saw come at `since` has left it at `at`: a parcel
+    /// that stayed there comes round as much later.
+    pub(super) fn stayed(&mut self, since: Ticks, at: Ticks) {
+        let (lap, window) = (self.geometry().lap, self.geometry().window);
+        let came = since.offset(lap);
+        let mut all = self.returning.iter_mut();
+        let Some(parcel) = all.find(|parcel| parcel.track.origin == came) else {
+            return;
+        };
+        let leading = at.offset(parcel.length.unwrap_or(0).saturating_neg());
+        if leading.signed_since(since) > window {
+            parcel.track.origin = leading.offset(lap);
+            self.wake();
+        }
     }
 
     /// Gives up parcels that did not come round in time.
     pub(super) fn returning_due(&mut self, count: Ticks) {
         while let Some(first) = self.returning.front() {
-            let due = first.due.offset(first.track.slack);
+            let due = self.return_due(first);
             if count.is_before(due) {
                 if let Some(first) = self.returning.front_mut() {
                     first.due = due;
-                    first.track.slack = 0;
                 }
                 return;
             }
@@ -208,7 +235,8 @@ impl Line {
         let chute = geometry
             .recirculation
             .and_then(|chute| geometry.chute(chute));
-        let last = chute.map_or_else(|| self.eye_id(0), |chute| chute.eye);
+        let seen = chute.filter(|_| !parcel.track.gone);
+        let last = seen.map_or_else(|| self.eye_id(parcel.track.seen), |chute| chute.eye);
         self.end(parcel, Outcome::Lost { last });
     }
 

@@ -2,6 +2,7 @@
 
 use super::Line;
 use super::tracking::SIGMAS;
+use crate::planted;
 use crate::topology::TrackerRule;
 use crate::{ParcelId, RejectCause};
 
@@ -41,7 +42,7 @@ impl Line {
         match parcel.length {
             None => {
                 parcel.length = Some(length);
-                if length > most {
+                if length > most && !planted::is(22) {
                     parcel.doubt(RejectCause::TooLong);
                 }
             }

@@ -8,7 +8,8 @@
 
 use super::Line;
 use super::encoder::Verdict;
-use super::parcel::StrokeState;
+use super::parcel::{Sent, StrokeState};
+use super::schedule::Busy;
 use crate::planted;
 use crate::topology::BeltEye;
 use crate::{AlarmKind, Epoch, NodeFault, RejectCause, Step, Ticks};
@@ -206,6 +207,57 @@ impl Line {
         }
     }
 
+    /// A diverter began to go back at `at`. When the count has jumped over the end of its stroke, that
+    /// is later than was reckoned with, and a stroke of the other side may no longer fit.
+    pub(super) fn went_back(&mut self, seq: crate::Seq, diverter: usize, at: Ticks) {
+        let geometry = self.topology.geometry();
+        let Some(spec) = geometry.diverter(diverter).copied() else {
+            return;
+        };
+        let back = at.offset(spec.retract);
+        let stroke = Busy {
+            seq,
+            diverter,
+            off: at,
+            until: back,
+        };
+        let machine = self.machines.get_mut(spec.machine);
+        if machine.is_some_and(|machine| machine.goes_back(stroke)) {
+            self.keep_away(spec.machine, stroke);
+        }
+    }
+
+    /// Strokes of a machine's other sides are taken back that would begin before this one is back.
+    fn keep_away(&mut self, machine: usize, from: Busy) {
+        for index in 0..self.belt.len() {
+            let stroke = self.belt.get(index).and_then(|parcel| parcel.stroke);
+            let other = |stroke: &Sent| {
+                let spec = self.geometry().diverter(stroke.diverter);
+                stroke.diverter != from.diverter && spec.map(|spec| spec.machine) == Some(machine)
+            };
+            if stroke.is_some_and(|stroke| other(&stroke) && stroke.fire_at.is_before(from.until)) {
+                self.withdraw_in_any_case(index, RejectCause::Conflict);
+            }
+        }
+    }
+
+    /// The count told as `at` may have gone ahead of the belt, by too little to be doubted: what was
+    /// going back then takes as many counts longer.
+    pub(super) fn mind_leap(&mut self, at: Ticks) {
+        let leap = self.encoder.leap();
+        if leap <= self.geometry().command / 4 {
+            return;
+        }
+        let before = at.offset(leap.saturating_neg());
+        for index in 0..self.machines.len() {
+            let machine = self.machines.get_mut(index);
+            let Some(late) = machine.and_then(|machine| machine.leapt(before, leap)) else {
+                continue;
+            };
+            self.keep_away(index, late);
+        }
+    }
+
     /// Every parcel on the belt must be confirmed before it is diverted.
     pub(super) fn unprove_all(&mut self, cause: RejectCause, slack: i32) {
         if planted::is(10) {
@@ -231,6 +283,7 @@ impl Line {
         for machine in &mut self.machines {
             machine.clear();
         }
+        self.chutes.edges_lost();
         self.last_trailing = None;
         self.settle_all();
         self.pass_unseen(at);

@@ -71,6 +71,8 @@ pub(super) struct Sent {
     /// Uncertainty of the position the stroke was computed with.
     pub(super) tolerance: i32,
     pub(super) state: StrokeState,
+    /// Set: it may wait in the chute behind one that stays at the photo-eye, up to this count.
+    pub(super) behind: Option<Ticks>,
 }
 
 /// Where a parcel is, as far as photo-eyes have told.

@@ -261,6 +261,26 @@ impl Machine {
         self.busy.retain(|busy| busy.seq != seq);
     }
 
+    /// A stroke is going back, its output off and the side back at these counts. True when that is
+    /// later than it was to be.
+    pub(super) fn goes_back(&mut self, stroke: Busy) -> bool {
+        let own = |busy: &&mut Busy| busy.seq == stroke.seq;
+        match self.busy.iter_mut().find(own) {
+            Some(busy) if !busy.until.is_before(stroke.until) => return false,
+            Some(busy) => *busy = stroke,
+            None => self.busy.push_front(stroke),
+        }
+        true
+    }
+
+    /// The count has gone ahead by `leap` from `before`: gives the stroke that was going back then.
+    pub(super) fn leapt(&mut self, before: Ticks, leap: i32) -> Option<Busy> {
+        let back = |busy: &&mut Busy| !before.is_before(busy.off) && before.is_before(busy.until);
+        let busy = self.busy.iter_mut().rfind(back)?;
+        busy.until = busy.until.offset(leap);
+        Some(*busy)
+    }
+
     /// Forgets strokes that are over at `count`.
     pub(super) fn expire(&mut self, count: Ticks) {
         self.busy.retain(|busy| count.is_before(busy.until));

@@ -29,6 +29,7 @@ impl Line {
         if geometry.rule != TrackerRule::Joint || geometry.carriers.is_some() {
             return;
         }
+        self.strays.stray();
         if self.shadows.len() >= SHADOWS_MAX {
             self.shadows.pop_front();
         }

@@ -16,6 +16,8 @@ pub(super) struct Slip {
     mean: i64,
     /// Mean squared deviation, in ticks² / 256.
     variance: i64,
+    /// Its square root, in ticks.
+    whole: u64,
     /// Deviations beyond this are no slip.
     most: i64,
     /// Parcels learnt from, until their weight no longer changes.
@@ -26,9 +28,11 @@ impl Slip {
     /// A zone nothing is known of: an eighth of the window is taken as its standard deviation.
     pub(super) fn new(window: i32) -> Self {
         let sigma = i64::from(window / 8);
+        let variance = sigma.saturating_mul(sigma).saturating_mul(SCALE);
         Self {
             mean: 0,
-            variance: sigma.saturating_mul(sigma).saturating_mul(SCALE),
+            variance,
+            whole: root(variance),
             most: i64::from(window),
             parcels: 0,
         }
@@ -48,13 +52,15 @@ impl Slip {
         let change = square.saturating_sub(self.variance);
         let change = change.checked_div(weight).unwrap_or(0);
         self.variance = self.variance.saturating_add(change).max(0);
+        self.whole = root(self.variance);
     }
 
     /// True when parcels slip further than their window is wide, with a quarter of it to spare;
     /// false when they keep to three quarters of it.
     pub(super) fn beyond(&self) -> Option<bool> {
-        let sigma = u64::try_from(self.variance / SCALE).unwrap_or(0).isqrt();
-        let spread = i64::try_from(sigma).unwrap_or(i64::MAX).saturating_mul(4);
+        let spread = i64::try_from(self.whole)
+            .unwrap_or(i64::MAX)
+            .saturating_mul(4);
         let reach = spread.saturating_add((self.mean / SCALE).abs());
         let quarters = reach.saturating_mul(4);
         if quarters > self.most.saturating_mul(5) {
@@ -78,7 +84,6 @@ impl Slip {
     /// Standard deviation after `travel` of a zone that is `zone` ticks long. Slip adds up like
     /// a random walk, so half a zone has more than half of it: 3/2 of the share, at most all.
     pub(super) fn sigma(&self, travel: i32, zone: i32) -> i32 {
-        let whole = u64::try_from(self.variance / SCALE).unwrap_or(0).isqrt();
         let travel = u64::try_from(travel.max(0)).unwrap_or(0);
         let zone = u64::try_from(zone.max(1)).unwrap_or(1);
         let share = if travel <= zone {
@@ -86,11 +91,16 @@ impl Slip {
         } else {
             travel
         };
-        let sigma = whole.saturating_mul(share).div_ceil(zone);
+        let sigma = self.whole.saturating_mul(share).div_ceil(zone);
         i32::try_from(sigma)
             .unwrap_or(i32::MAX)
             .saturating_add(EDGE)
     }
+}
+
+/// Standard deviation of a variance in ticks² / 256.
+fn root(variance: i64) -> u64 {
+    u64::try_from(variance / SCALE).unwrap_or(0).isqrt()
 }
 
 #[cfg(test)]

@@ -33,6 +33,7 @@ impl Line {
         if geometry.rule == TrackerRule::Joint {
             let pitch = geometry.length_max.saturating_add(geometry.gap_min);
             self.strangers.seen(eye, at, pitch);
+            self.strays.stray();
         }
     }
 

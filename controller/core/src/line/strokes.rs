@@ -303,6 +303,7 @@ impl Line {
                 hold: slot.hold,
                 tolerance,
                 state,
+                behind: None,
             });
         }
         let hold = slot.hold;
@@ -401,7 +402,8 @@ impl Line {
                 let off = stroke.fire_at.offset(i32::from(stroke.hold));
                 stroke.state = StrokeState::Done;
                 if !at.offset(margin).is_before(off) {
-                    return;
+                    let diverter = stroke.diverter;
+                    return self.went_back(seq, diverter, at);
                 }
                 self.cut_short(seq);
             }

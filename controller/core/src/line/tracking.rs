@@ -214,6 +214,9 @@ impl Line {
     }
 
     pub(super) fn poll_beam(&mut self, eye: usize, count: Ticks) {
+        if self.beams.get(eye).is_none_or(Beam::is_idle) {
+            return;
+        }
         let geometry = self.geometry();
         let (accept, chatter) = (accept(geometry, eye), geometry.chatter);
         // At most a leading and a trailing edge can be due.

@@ -79,6 +79,12 @@ pub(crate) struct Faults {
     pub(crate) refuse: Option<Refusal>,
     /// Identifiers that are not the parcel's number.
     pub(crate) code: BTreeMap<u32, String>,
+    /// Parcels that stay at the recirculation conveyor's photo-eye for so many ticks.
+    pub(crate) stays: BTreeMap<u32, u64>,
+    /// Outputs go off so many ticks late: the count jumped over the end of the stroke.
+    pub(crate) late_off: u64,
+    /// Parcels that the recirculation conveyor's photo-eye does not see.
+    pub(crate) unseen: Vec<u32>,
 }
 
 pub(crate) struct Plant {
@@ -103,6 +109,8 @@ pub(crate) struct Plant {
     later: BTreeMap<u64, Vec<Event>>,
     arrivals: BTreeMap<u64, Vec<(EyeId, Edge)>>,
     returns: BTreeMap<u64, Body>,
+    /// When the recirculation conveyor's photo-eye is free.
+    free: u64,
     blocked: Vec<(EyeId, i64, bool)>,
     seen_before: BTreeMap<ParcelId, bool>,
     /// Places in a sequence, by parcel.
@@ -147,6 +155,7 @@ impl Plant {
             later: BTreeMap::new(),
             arrivals: BTreeMap::new(),
             returns: BTreeMap::new(),
+            free: 0,
             blocked,
             seen_before: BTreeMap::new(),
             place: BTreeMap::new(),
@@ -501,7 +510,8 @@ impl Plant {
                 stroke.on = Some(now);
                 told.push((stroke.seq, StrokeResult::Fired { at: self.count }));
             }
-            let off = stroke.on.map(|on| on + u64::from(stroke.hold));
+            let late = self.faults.late_off;
+            let off = stroke.on.map(|on| on + u64::from(stroke.hold) + late);
             if off == Some(now) {
                 stroke.off = off;
                 told.push((stroke.seq, StrokeResult::Done { at: self.count }));
@@ -584,17 +594,24 @@ impl Plant {
             .find(|eye| eye.chute == Some(chute))
             .unwrap()
             .id;
-        let at = self.travelled + delay;
-        self.arrivals
-            .entry(at)
-            .or_default()
-            .push((eye, Edge::Blocked));
-        self.arrivals
-            .entry(at + 150)
-            .or_default()
-            .push((eye, Edge::Clear));
+        let mut at = self.travelled + delay;
+        let mut until = at + 150;
+        if chute.0 == 90 {
+            // Nobody overtakes: who comes while one stays waits behind it.
+            at = at.max(self.free + 50);
+            let stays = self.faults.stays.remove(&body.number).unwrap_or(0);
+            until = at + u64::try_from(body.length).unwrap() + stays;
+            self.free = until;
+        }
+        let edges = [(at, Edge::Blocked), (until, Edge::Clear)];
+        for (at, edge) in edges {
+            if chute.0 != 90 || !self.faults.unseen.contains(&body.number) {
+                self.arrivals.entry(at).or_default().push((eye, edge));
+            }
+        }
         if chute.0 == 90 {
             let lap = u64::from(self.config.belt.recirculation_mm);
+            let at = until - u64::try_from(body.length).unwrap();
             self.returns.insert(at + lap, body);
         } else {
             self.truth_of(body.number, chute);

@@ -1,7 +1,7 @@
 //! The rules about the field node and its outputs: I4, I5, I6, and alarms.
 
 use sortline_core::{
-    Action, AlarmChange, Command, Event, OperatorCommand, Resolution, StrokeResult,
+    Action, AlarmChange, Command, Event, OperatorCommand, Refusal, Resolution, StrokeResult,
 };
 
 use super::super::link::WATCHDOG_MS;
@@ -25,11 +25,23 @@ impl Judge {
                     let what = format!("stroke {seq} fired at {}, commanded: {stroke:?}", at.0);
                     self.violation("I5", now_us, what);
                 }
+                if self.denied.remove(&seq.0) || !self.begun.insert(seq.0) {
+                    let what = format!("stroke {seq} fired, which the node had not, or twice");
+                    self.violation("I5", now_us, what);
+                }
             }
-            Event::NodeUp { epoch, .. } => self.node.epoch = Some(epoch.0),
+            Event::Stroke { seq, result } => self.answered(seq.0, *result),
+            Event::NodeUp { epoch, gap, .. } => {
+                self.node.epoch = Some(epoch.0);
+                if *gap {
+                    self.begun.clear();
+                }
+            }
             // What was commanded before may still be told.
-            Event::NodeDown { .. } | Event::Restarted | Event::Rebuilt { .. } => {
+            Event::NodeDown { .. } => self.node.epoch = None,
+            Event::Restarted | Event::Rebuilt { .. } => {
                 self.node.epoch = None;
+                self.begun.clear();
             }
             Event::Stop { active } => {
                 self.node.open = *active;
@@ -55,13 +67,47 @@ impl Judge {
             }
             Event::Belt { .. }
             | Event::Eye { .. }
-            | Event::Stroke { .. }
             | Event::Triggered { .. }
             | Event::Read { .. }
             | Event::Camera { .. }
             | Event::Resolved { .. }
             | Event::Chute { .. }
             | Event::Operator { .. } => {}
+        }
+    }
+
+    /// The node has answered a command, or a stroke of it has ended.
+    fn answered(&mut self, seq: u16, result: StrokeResult) {
+        match result {
+            StrokeResult::Done { .. } => {
+                self.begun.remove(&seq);
+            }
+            StrokeResult::Refused { refusal } => {
+                if self.strokes.remove(&seq).is_some() {
+                    *self.tally.refusals.entry(refusal).or_default() += 1;
+                }
+                let stroke = self.asked_back.remove(&seq);
+                if let Some(stroke) = stroke.filter(|_| refusal == Refusal::Unknown) {
+                    self.denied.insert(stroke);
+                }
+            }
+            StrokeResult::Accepted
+            | StrokeResult::Fired { .. }
+            | StrokeResult::Withdrawn
+            | StrokeResult::Unknown => {}
+        }
+    }
+
+    /// The controller has been in touch with the node: is the stop circuit open?
+    pub(crate) const fn in_touch(&mut self, stopped: bool) {
+        self.stopped = stopped;
+    }
+
+    /// The stop circuit was closed: the node stays as it is until it is told to be reset.
+    pub(crate) fn closed(&mut self, now_us: u64, latched: bool) {
+        if !latched {
+            let what = "the node forgot a stop as its circuit was closed".to_owned();
+            self.violation("I6", now_us, what);
         }
     }
 
@@ -89,6 +135,9 @@ impl Judge {
     }
 
     fn sends(&mut self, now_us: u64, command: &Command) {
+        if let Command::Withdraw { seq, stroke, .. } = command {
+            self.asked_back.insert(seq.0, stroke.0);
+        }
         let Command::Stroke {
             seq,
             epoch,
@@ -99,8 +148,10 @@ impl Judge {
         else {
             return;
         };
+        self.denied.remove(&seq.0);
         self.strokes.insert(seq.0, (diverter.0, fire_at.0));
-        if self.node.latched || self.node.epoch != Some(epoch.0) {
+        let stopped = self.node.latched || self.stopped;
+        if stopped || self.node.epoch != Some(epoch.0) {
             let what = format!("stroke {seq} in epoch {epoch}, node: {:?}", self.node);
             self.violation("I6", now_us, what);
         }
