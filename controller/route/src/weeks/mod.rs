@@ -161,8 +161,8 @@ struct World {
     zones: Vec<Node>,
     /// By service: how much later than its mode it is.
     slow: Vec<f64>,
-    /// By week: storms and bad weather.
-    skies: Vec<Vec<Spell>>,
+    /// By week and place: storms and bad weather.
+    skies: Vec<BTreeMap<Node, Vec<Spell>>>,
     volume: Vec<f64>,
 }
 
@@ -224,8 +224,14 @@ impl World {
         used
     }
 
-    fn sky(&self, network: &Network, used: &[(Node, Vec<Minute>)], draw: &mut Draw) -> Vec<Spell> {
-        let mut all = Vec::new();
+    fn sky(
+        &self,
+        network: &Network,
+        used: &[(Node, Vec<Minute>)],
+        draw: &mut Draw,
+    ) -> BTreeMap<Node, Vec<Spell>> {
+        let mut all: BTreeMap<Node, Vec<Spell>> = BTreeMap::new();
+        let mut add = |spell: Spell| all.entry(spell.place).or_default().push(spell);
         let days = 7 + AFTER_DAYS / 3;
         for (place, _) in network.nodes().filter(|(_, info)| stands_out(info.kind)) {
             for day in 0..days {
@@ -235,7 +241,7 @@ impl World {
                     _ => continue,
                 };
                 let from = self.weeks.from.after(day * DAY_MIN);
-                all.push(spell(place, from, 24, level, draw));
+                add(spell(place, from, 24, level, draw));
             }
         }
         if self.weeks.sky == Sky::Adversarial {
@@ -244,7 +250,7 @@ impl World {
                 let at = times.get(draw.below(times.len()));
                 if let Some(at) = at {
                     let hours = i32::try_from(draw.between(18, 48)).unwrap_or(24);
-                    all.push(spell(*place, at.after(-hours * 30), hours, 3, draw));
+                    add(spell(*place, at.after(-hours * 30), hours, 3, draw));
                 }
             }
         }
@@ -253,12 +259,12 @@ impl World {
 
     /// Level of weather on a leg, as it is or as it was forecast.
     fn level(&self, week: usize, leg: &Leg, departs: Minute, of: fn(&Spell) -> usize) -> usize {
-        let skies = self.skies.get(week).into_iter().flatten();
-        let there = skies.filter(|spell| {
-            let holds = |at: Minute| spell.from <= at && at < spell.to;
-            (spell.place == leg.from && holds(departs))
-                || (spell.place == leg.to && holds(departs.after(leg.run)))
-        });
+        let over = |place: Node, at: Minute| {
+            let spells = self.skies.get(week).and_then(|sky| sky.get(&place));
+            let spells = spells.into_iter().flatten();
+            spells.filter(move |spell| spell.from <= at && at < spell.to)
+        };
+        let there = over(leg.from, departs).chain(over(leg.to, departs.after(leg.run)));
         there.map(of).max().unwrap_or(0)
     }
 
@@ -392,8 +398,10 @@ impl World {
     /// The weather that is forecast on a day.
     fn known(&self, network: &Network, week: usize, day: i32) -> Vec<Condition> {
         let until = self.weeks.from.after((day + FORECAST_DAYS) * DAY_MIN);
-        let all = self.skies.get(week).into_iter().flatten();
-        let known = all.filter(|spell| spell.from < until && spell.forecast > 0);
+        let all = self.skies.get(week).into_iter().flat_map(BTreeMap::values);
+        let known = all
+            .flatten()
+            .filter(|spell| spell.from < until && spell.forecast > 0);
         let condition = |(index, spell): (usize, &Spell)| Condition {
             id: format!("w{index}"),
             from: spell.from,
