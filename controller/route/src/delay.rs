@@ -178,24 +178,21 @@ impl Delay {
             let mass = self.0.bins.get(bin)?;
             Some(mass / if bin == 0 { HALF } else { width })
         };
-        let mut sum = 0.0;
-        let mut from = 0.0;
-        for (bin, mass) in self.0.bins.iter().enumerate() {
-            let to = from + if bin == 0 { HALF } else { width };
-            if minutes >= to {
-                sum += mass;
-                from = to;
-                continue;
-            }
-            let (at, wide) = ((minutes - from).max(0.0), to - from);
-            let own = mass / wide;
-            let before = density(bin.checked_sub(1)).unwrap_or(own);
-            let after = density(Some(bin + 1)).unwrap_or(0.0);
-            let most = 2.0 * own / wide;
-            let slope = ((after - before) / (2.0 * width)).clamp(-most, most);
-            return sum + own * at + slope * (at * at - at * wide) / 2.0;
-        }
-        sum
+        let bin = bin_of(minutes);
+        let (Some(sum), Some(mass)) = (self.0.sums.get(bin), self.0.bins.get(bin)) else {
+            let last = self.0.sums.last().zip(self.0.bins.last());
+            return last.map_or(1.0, |(sum, mass)| sum + mass);
+        };
+        let before = bin.checked_sub(1);
+        let from = before.map_or(0.0, |before| HALF + real(before) * width);
+        let wide = if bin == 0 { HALF } else { width };
+        let at = (minutes - from).max(0.0);
+        let own = mass / wide;
+        let before = density(before).unwrap_or(own);
+        let after = density(Some(bin + 1)).unwrap_or(0.0);
+        let most = 2.0 * own / wide;
+        let slope = ((after - before) / (2.0 * width)).clamp(-most, most);
+        sum + own * at + slope * (at * at - at * wide) / 2.0
     }
 
     /// Probability of at most so many minutes; `None` beyond those that are known one by one.

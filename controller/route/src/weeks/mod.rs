@@ -7,6 +7,7 @@
 //! with what happened. Weather is forecast, not always rightly. In adversarial weeks storms stand
 //! over the places that most routes use, when they are used.
 
+mod sky;
 mod tally;
 
 use std::collections::BTreeMap;
@@ -18,19 +19,19 @@ use crate::conditions::{BadCondition, Change, Condition};
 use crate::forecast::{Volume, expect};
 use crate::generator::{Draw, real};
 use crate::learn::{Arrived, LEVELS, Score};
-use crate::network::{Kind, Leg, Network, Node};
+use crate::network::{Leg, Network, Node};
 use crate::risk::Arrivals;
 use crate::search::Step;
 use crate::table::site_routes;
 use crate::time::{DAY_MIN, Minute};
+pub use sky::Sky;
+use sky::{Spell, spell, stands_out};
 use tally::{Choices, Tally};
 
 /// Hours of the day at which parcels get ready.
 const WAVES: [i32; 4] = [6, 12, 18, 22];
 /// Days ahead that weather is forecast.
 const FORECAST_DAYS: i32 = 3;
-/// Forecasts that are wrong, in thousandths.
-const WRONG_PERMILLE: usize = 150;
 /// By how much weather really multiplies delays: unknown to whoever predicts.
 const TRUTH: [f64; LEVELS] = [1.0, 1.8, 3.2, 7.0];
 /// Places that storms are put over in adversarial weeks.
@@ -39,16 +40,6 @@ const TARGETS: usize = 6;
 const ZONES_MAX: usize = 120;
 /// Days after the last parcel within which all arrive.
 const AFTER_DAYS: i32 = 21;
-
-/// The weather of the weeks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Sky {
-    /// Seldom bad, anywhere.
-    Mild,
-    /// The same, and storms over the places that most routes use.
-    Adversarial,
-}
 
 /// What is simulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,17 +155,6 @@ struct World {
     /// By week and place: storms and bad weather.
     skies: Vec<BTreeMap<Node, Vec<Spell>>>,
     volume: Vec<f64>,
-}
-
-/// Weather over a place for a while.
-#[derive(Clone, Copy)]
-struct Spell {
-    place: Node,
-    from: Minute,
-    to: Minute,
-    /// What it is, and what is forecast.
-    level: usize,
-    forecast: usize,
 }
 
 impl World {
@@ -464,22 +444,6 @@ impl World {
             let late = self.late(network, week, leg, departs);
             network.end_of(leg, Minute(run.arrive), late, draw)
         })
-    }
-}
-
-/// Weather is told of places where many vehicles come and go.
-const fn stands_out(kind: Option<Kind>) -> bool {
-    matches!(kind, Some(Kind::Hub | Kind::Airport | Kind::Port))
-}
-
-fn spell(place: Node, from: Minute, hours: i32, level: usize, draw: &mut Draw) -> Spell {
-    let wrong = draw.below(1_000) < WRONG_PERMILLE;
-    Spell {
-        place,
-        from,
-        to: from.after(hours * 60),
-        level,
-        forecast: if wrong { level - 1 } else { level },
     }
 }
 

@@ -11,6 +11,7 @@ mod graphs;
 mod parts;
 mod raptor;
 mod text;
+mod weeks;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +25,7 @@ use sortline_route::{
 
 pub use flights::{Flights, measure as flights};
 pub use text::table;
+pub use weeks::Site;
 pub use world::world;
 
 /// Days of timetable: one before the first query, a week of queries, and three weeks under way.
@@ -46,6 +48,8 @@ pub struct Plan {
     pub raptor: usize,
     /// Queries for Pareto sets; a fifth of them also by vulture.
     pub pareto: usize,
+    /// Weeks held out; 0: none.
+    pub weeks: usize,
 }
 
 /// Times of queries in microseconds.
@@ -228,6 +232,8 @@ pub struct Report {
     pub risk: Risk,
     /// Sort plan.
     pub sort_plan: SortPlan,
+    /// Weeks held out, by site and weather.
+    pub weeks: Vec<Site>,
     /// Delays learnt from flights; empty when no file was named.
     pub flights: Vec<Flights>,
 }
@@ -303,6 +309,7 @@ pub fn run(
         sort_plan: bench.sort_plan(),
         disruption: bench.disruption()?,
         strait: bench.strait()?,
+        weeks: bench.weeks()?,
         flights: Vec::new(),
     })
 }

@@ -12,7 +12,15 @@ pub fn table(report: &Report) -> String {
         "{:<44}{:>9}{:>12}{:>12}{:>12}\n",
         "", "queries", "mean us", "p50 us", "p99 us"
     );
-    [about(report), head, rows, figures(report), learnt(report)].concat()
+    [
+        about(report),
+        head,
+        rows,
+        figures(report),
+        weeks(report),
+        learnt(report),
+    ]
+    .concat()
 }
 
 fn about(report: &Report) -> String {
@@ -59,6 +67,28 @@ fn rows(report: &Report) -> [(&'static str, &Times); 12] {
             &report.sort_plan.sortline,
         ),
     ]
+}
+
+fn weeks(report: &Report) -> String {
+    let percent = |share: f64| share * 100.0;
+    let lines = report.weeks.iter().map(|site| {
+        let held = &site.held_out;
+        format!(
+            "weeks held out from {}, {} weather, {} parcels: late {:.2} % by the fastest route, \
+             {:.2} % by risk: {:.0} % fewer, {:+.1} % cost; calibration error {:.4}, 90 % intervals \
+             hold {:.1} %\n",
+            site.place,
+            held.sky.name(),
+            held.parcels,
+            percent(1.0 - held.fastest.on_time_share),
+            percent(1.0 - held.sortline.on_time_share),
+            percent(held.fewer_late),
+            percent(held.dearer),
+            held.calibration_error,
+            percent(held.within_90),
+        )
+    });
+    lines.collect::<Vec<String>>().concat()
 }
 
 fn learnt(report: &Report) -> String {
