@@ -8,6 +8,7 @@
 
 mod flights;
 mod graphs;
+mod pareto;
 mod parts;
 mod raptor;
 mod text;
@@ -131,20 +132,27 @@ pub struct Pareto {
     pub tolerance_permille: i64,
     /// Mean size of a set.
     pub points: f64,
+    /// Making the lower bounds of one destination.
+    pub bounds: Times,
     /// Without tolerance.
     pub exact: Times,
     /// Mean size of an exact set.
     pub exact_points: f64,
     /// Share of exact points that have an answer worse by at most 5 % in each criterion.
     pub covered: f64,
-    /// vulture's multi-criteria RAPTOR: arrival, price and number of trips.
+    /// vulture's multi-criteria RAPTOR on arrival and price alone, and the number of trips.
     pub vulture: Times,
     /// Median of vulture over median of Sortline, on the queries both answered.
     pub times_vulture: f64,
-    /// vulture on the same criteria: arrival, price, emissions, and the number of trips.
+    /// vulture on the same three criteria, and the number of trips, with the same limits on arrival
+    /// and legs; it is told the earliest arrival.
     pub vulture_co2: Times,
     /// The ratio of these.
     pub times_vulture_co2: f64,
+    /// Sets on the same criteria compared with vulture's.
+    pub compared: usize,
+    /// Sets that differ.
+    pub mismatches: usize,
 }
 
 /// What a route found without the timetable costs when it is followed in the timetable.
