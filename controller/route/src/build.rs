@@ -21,6 +21,8 @@ use crate::timetable::Timetable;
 const RUN_MAX: i32 = 86_400;
 /// Longest cut-off and dwell: a week.
 const WEEK: i32 = 10_080;
+/// What a mode may be.
+const MODES: &str = "air, truck, rail, sea or van";
 
 pub(crate) fn build(tables: &Tables) -> Result<Network, Vec<Problem>> {
     let mut build = Build::new(tables);
@@ -117,7 +119,7 @@ impl<'a> Build<'a> {
         self.rates
             .insert(&settings.base_currency, Micros(1_000_000));
         for (currency, rate) in &settings.rates {
-            let value = self.problems.decimal(at, "rates", rate);
+            let value = self.problems.decimal(at, format!("rates.{currency}"), rate);
             self.rates.insert(currency, value);
         }
         if !(1..=120).contains(&settings.horizon_days) {
@@ -359,8 +361,7 @@ impl<'a> Build<'a> {
             .into_iter()
             .find(|mode| mode.name() == text)
             .unwrap_or_else(|| {
-                self.problems
-                    .add(at, "mode", text, "air, truck, rail, sea or van");
+                self.problems.add(at, "mode", text, MODES);
                 Mode::Truck
             })
     }
@@ -384,11 +385,15 @@ impl<'a> Build<'a> {
             row: 0,
         };
         for (mode, delay) in &self.tables.settings.delay {
-            self.mode(at, mode);
-            if delay.p90_min < delay.p50_min || delay.p90_min > RUN_MAX.unsigned_abs() {
-                let found = format!("{} below {}", delay.p90_min, delay.p50_min);
-                let allowed = format!("p50_min to {RUN_MAX}");
-                self.problems.add(at, "delay.p90_min", &found, &allowed);
+            if Mode::ALL.iter().all(|known| known.name() != mode) {
+                self.problems.add(at, format!("delay.{mode}"), mode, MODES);
+            }
+            let least = delay.p50_min;
+            if !(least..=RUN_MAX.unsigned_abs()).contains(&delay.p90_min) {
+                let found = delay.p90_min.to_string();
+                let allowed = format!("p50_min, which is {least}, to {RUN_MAX}");
+                self.problems
+                    .add(at, format!("delay.{mode}.p90_min"), &found, &allowed);
             }
         }
         let rows = &self.tables.settings.delay;

@@ -1,5 +1,7 @@
 //! Reading of single cells, with the problem each gives when it is wrong.
 
+use std::borrow::Cow;
+
 use crate::micros::Micros;
 use crate::tables::{Problem, TableName};
 use crate::time::{Days, Exceptions, WeekHours, parse_clock};
@@ -16,11 +18,17 @@ pub(crate) struct At {
 }
 
 impl Problems {
-    pub(crate) fn add(&mut self, at: At, column: &'static str, found: &str, allowed: &str) {
+    pub(crate) fn add(
+        &mut self,
+        at: At,
+        column: impl Into<Cow<'static, str>>,
+        found: &str,
+        allowed: &str,
+    ) {
         self.0.push(Problem {
             table: at.table,
             row: at.row,
-            column,
+            column: column.into(),
             found: found.to_owned(),
             allowed: allowed.to_owned(),
         });
@@ -30,7 +38,7 @@ impl Problems {
     fn or_default<T: Default>(
         &mut self,
         at: At,
-        column: &'static str,
+        column: impl Into<Cow<'static, str>>,
         found: &str,
         read: Result<T, &str>,
     ) -> T {
@@ -88,7 +96,12 @@ impl Problems {
         })
     }
 
-    pub(crate) fn decimal(&mut self, at: At, column: &'static str, text: &str) -> Micros {
+    pub(crate) fn decimal(
+        &mut self,
+        at: At,
+        column: impl Into<Cow<'static, str>>,
+        text: &str,
+    ) -> Micros {
         let read = Micros::parse(text).ok_or("a decimal from 0 with at most 6 places");
         self.or_default(at, column, text, read)
     }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::generator::real;
+use crate::simulate::up;
 
 /// Width of a bin in minutes.
 pub(crate) const BIN: i32 = 15;
@@ -165,33 +166,44 @@ impl Delay {
         Self::from_cdf(|minutes| self.up_to(minutes / factor))
     }
 
-    /// Probability of at most so many minutes. Within a bin the density rises or falls as between
-    /// the bins beside it, as far as it can.
+    /// Probability of at most so many minutes: between whole minutes as far as these are known. Within
+    /// a bin the density rises or falls as between the bins beside it, as far as it can.
     pub(crate) fn up_to(&self, minutes: f64) -> f64 {
+        if let Some(known) = self.between_minutes(minutes) {
+            return known;
+        }
         let width = f64::from(BIN);
         let density = |bin: Option<usize>| {
             let bin = bin?;
             let mass = self.0.bins.get(bin)?;
             Some(mass / if bin == 0 { HALF } else { width })
         };
-        let mut sum = 0.0;
-        let mut from = 0.0;
-        for (bin, mass) in self.0.bins.iter().enumerate() {
-            let to = from + if bin == 0 { HALF } else { width };
-            if minutes >= to {
-                sum += mass;
-                from = to;
-                continue;
-            }
-            let (at, wide) = ((minutes - from).max(0.0), to - from);
-            let own = mass / wide;
-            let before = density(bin.checked_sub(1)).unwrap_or(own);
-            let after = density(Some(bin + 1)).unwrap_or(0.0);
-            let most = 2.0 * own / wide;
-            let slope = ((after - before) / (2.0 * width)).clamp(-most, most);
-            return sum + own * at + slope * (at * at - at * wide) / 2.0;
-        }
-        sum
+        let bin = bin_of(minutes);
+        let (Some(sum), Some(mass)) = (self.0.sums.get(bin), self.0.bins.get(bin)) else {
+            let last = self.0.sums.last().zip(self.0.bins.last());
+            return last.map_or(1.0, |(sum, mass)| sum + mass);
+        };
+        let before = bin.checked_sub(1);
+        let from = before.map_or(0.0, |before| HALF + real(before) * width);
+        let wide = if bin == 0 { HALF } else { width };
+        let at = (minutes - from).max(0.0);
+        let own = mass / wide;
+        let before = density(before).unwrap_or(own);
+        let after = density(Some(bin + 1)).unwrap_or(0.0);
+        let most = 2.0 * own / wide;
+        let slope = ((after - before) / (2.0 * width)).clamp(-most, most);
+        sum + own * at + slope * (at * at - at * wide) / 2.0
+    }
+
+    /// Probability of at most so many minutes; `None` beyond those that are known one by one.
+    fn between_minutes(&self, minutes: f64) -> Option<f64> {
+        let after = usize::try_from(up(minutes)).ok()?;
+        let most = *self.0.minutes.get(after)?;
+        let Some(before) = after.checked_sub(1) else {
+            return Some(most);
+        };
+        let least = *self.0.minutes.get(before)?;
+        Some(least + (most - least) * (minutes - real(before)))
     }
 
     /// Mean, in minutes.
@@ -325,6 +337,18 @@ mod tests {
             (-1.0, -0.842_700_79),
         ] {
             assert!((erf(value) - expected).abs() < 2e-7, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_scaled_delay_keeps_its_early_end() {
+        // One in twenty is at most so late: 15 / (42 / 15) ^ (1.645 / 1.2816), a few minutes.
+        for factor in [0.7, 1.3, 1.8, 3.2] {
+            let delay = Delay::lognormal(15, 42).scaled(factor);
+            let early = 4.0 * factor;
+            let found = delay.quantile(0.05);
+            assert!((found / early - 1.0).abs() < 0.05, "{factor}: {found}");
+            assert!((delay.up_to(early) - 0.05).abs() < 0.01, "{factor}");
         }
     }
 }

@@ -449,7 +449,7 @@ impl Network {
 pub enum Level {
     /// As early as possible.
     Express,
-    /// Cheap (the earliest within 2 % of the cheapest) and sure to keep the standard promise.
+    /// At the least cost, lateness after the standard promise reckoned in, or earlier within 0.5 % of it.
     #[default]
     Standard,
     /// The same for twice the standard promise.

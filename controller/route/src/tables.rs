@@ -2,6 +2,7 @@
 //! `network.toml`. Every cell is text here; [`crate::Network::new`] reads and checks them all, so
 //! that every problem is told at once and in one form.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -274,8 +275,8 @@ pub struct Problem {
     pub table: TableName,
     /// Record, counted from 0 without the header; 0 in `network.toml`.
     pub row: usize,
-    /// Column, or key.
-    pub column: &'static str,
+    /// Column, or key with the tables it is in, such as `rates.USD`.
+    pub column: Cow<'static, str>,
     /// What is there.
     pub found: String,
     /// What would be allowed.

@@ -2,7 +2,7 @@
 
 use crate::network::{Level, Network};
 use crate::options::{Query, RouteOption};
-use crate::ranking::SURE;
+use crate::ranking::{LIKELY, SURE};
 use crate::risk::chance;
 use crate::time::{DAY_MIN, Minute, span};
 
@@ -53,16 +53,22 @@ fn verdict(network: &Network, query: &Query, option: &RouteOption) -> String {
             span(option.arrive.since(option.promise)),
         );
     }
-    if option.on_time_probability < SURE {
+    let enough = match query.level {
+        Level::Express => SURE,
+        Level::Standard | Level::Economy => LIKELY,
+    };
+    if option.on_time_probability < enough {
         return format!("most likely to arrive by the promise {promise}: {chance}");
     }
-    let quality = match query.level {
-        Level::Express => "the earliest",
-        Level::Standard | Level::Economy => {
-            "the earliest within 2 % of the cheapest, lateness reckoned in"
+    match query.level {
+        Level::Express => {
+            format!("of the routes sure to arrive by the promise {promise} ({chance}) the earliest")
         }
-    };
-    format!("of the routes sure to arrive by the promise {promise} ({chance}) {quality}")
+        Level::Standard | Level::Economy => format!(
+            "the least cost with lateness reckoned in, or earlier within 0.5 % of it: by the promise \
+             {promise} with {chance}"
+        ),
+    }
 }
 
 /// How an option stands against another: arrival, cost, probability.

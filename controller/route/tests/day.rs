@@ -75,7 +75,7 @@ fn weeks_are_predicted_as_they_turn_out() {
         };
         let held = weeks::simulate(&mut network, &weeks).unwrap();
         assert!(held.calibration_error <= 0.03, "{held:#?}");
-        assert!((0.87..=0.94).contains(&held.within_90), "{held:#?}");
+        assert!((0.88..=0.92).contains(&held.within_90), "{held:#?}");
         assert!(held.fewer_late >= 0.15 && held.dearer <= 0.05, "{held:#?}");
         assert!(held.model.loss_min < held.settings.loss_min, "{held:#?}");
         assert!(held.brier < held.brier_climatology, "{held:#?}");

@@ -600,7 +600,7 @@ fn bad_zones_customs_and_settings_are_refused() {
     );
     refused(
         |t| drop(t.settings.rates.insert("USD".into(), "-1".into())),
-        "network.toml, record 1, rates: found `-1`",
+        "network.toml, record 1, rates.USD: found `-1`",
     );
     refused(
         |t| {
@@ -610,6 +610,54 @@ fn bad_zones_customs_and_settings_are_refused() {
             };
             t.settings.delay.insert("truck".into(), row);
         },
-        "network.toml, record 1, delay.p90_min",
+        "network.toml, record 1, delay.truck.p90_min",
+    );
+}
+
+#[test]
+fn settings_are_refused_by_their_whole_key() {
+    refused(
+        |t| {
+            t.settings.rates.insert("USD".into(), "NaN".into());
+        },
+        "network.toml, record 1, rates.USD: found `NaN`, allowed: a decimal",
+    );
+    let late = |p50_min, p90_min| DelayRow { p50_min, p90_min };
+    refused(
+        |t| {
+            t.settings.delay.insert("air".into(), late(20, 2));
+        },
+        "network.toml, record 1, delay.air.p90_min: found `2`, allowed: p50_min, which is 20, to",
+    );
+    refused(
+        |t| {
+            t.settings.delay.insert("air".into(), late(20, u32::MAX));
+        },
+        "network.toml, record 1, delay.air.p90_min: found `4294967295`, allowed: p50_min",
+    );
+    refused(
+        |t| {
+            t.settings.delay.insert("rocket".into(), late(1, 2));
+        },
+        "network.toml, record 1, delay.rocket: found `rocket`, allowed: air, truck",
+    );
+}
+
+#[test]
+fn what_is_not_written_is_not_told() {
+    let texts = |tables: &Tables| -> Vec<String> {
+        let problems = Network::new(tables).map(|_| ()).unwrap_err();
+        problems.iter().map(ToString::to_string).collect()
+    };
+    let mut far = tables();
+    far.places[1].lat = "-50".into();
+    far.services[0].run_min = "-5>60".into();
+    let about_run: Vec<String> = texts(&far)
+        .into_iter()
+        .filter(|text| text.starts_with("services.csv, record 1, run_min"))
+        .collect();
+    assert_eq!(
+        about_run,
+        ["services.csv, record 1, run_min: found `-5`, allowed: a whole number from 1 to 86400"]
     );
 }

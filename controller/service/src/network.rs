@@ -4,6 +4,7 @@
 //!
 //! The route crate counts minutes of UTC; the conversions to and from [`jiff`] are here.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -106,6 +107,14 @@ pub fn load_for(
             "is beyond the years 1970 to 5000",
         ));
     };
+    // Of a network without services every place would be told, and not why.
+    if services.rows.is_empty() && places.rows.len() > 1 {
+        let path = source.files.path(&source.name(TableName::Services.file()));
+        return Err(ConfigError::whole(
+            &path,
+            "has no record, allowed: at least one service",
+        ));
+    }
     let lines = [
         (TableName::Places, places.lines),
         (TableName::Services, services.lines),
@@ -304,11 +313,27 @@ fn located(
             Problem {
                 file: source.files.path(&source.name(problem.table.file())),
                 line: lines.and_then(|(_, lines)| lines.get(problem.row).copied()),
-                key: Some(problem.column.to_owned()),
-                text: format!("found `{}`, allowed: {}", problem.found, problem.allowed),
+                key: Some(problem.column.into_owned()),
+                text: format!(
+                    "found `{}`, allowed: {}",
+                    short(&problem.found),
+                    problem.allowed
+                ),
             }
         })
         .collect();
+    let (name, settings) = (
+        TableName::Settings.file(),
+        source.text(TableName::Settings.file()),
+    );
+    if let Ok(text) = settings {
+        let path = source.files.path(&source.name(name));
+        let document = Document::new(&path, &text);
+        for problem in problems.iter_mut().filter(|problem| problem.file == path) {
+            let key = problem.key.clone().unwrap_or_default();
+            problem.line = document.problem(&key, "").line;
+        }
+    }
     if more > 0 {
         let text = format!("and {more} more problems");
         let file = source.files.path(&source.name(""));
@@ -320,6 +345,15 @@ fn located(
         });
     }
     ConfigError { problems }
+}
+
+/// The beginning of a cell, as long as a message may quote it.
+fn short(cell: &str) -> Cow<'_, str> {
+    const QUOTED_MAX: usize = 80;
+    match cell.char_indices().nth(QUOTED_MAX) {
+        Some((end, _)) => Cow::Owned(cell.get(..end).unwrap_or_default().to_owned() + "…"),
+        None => Cow::Borrowed(cell),
+    }
 }
 
 fn window(ready: Timestamp, settings: &Settings) -> Option<Window> {

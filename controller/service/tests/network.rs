@@ -183,6 +183,63 @@ mod tests {
     }
 
     #[test]
+    fn nonsense_in_the_settings_is_told_with_line_and_key() {
+        for (from, to, expected) in [
+            (
+                "GBP = \"1.15\"",
+                "GBP = \"NaN\"",
+                "network.toml:15: rates.GBP: found `NaN`",
+            ),
+            (
+                "horizon_days = 75",
+                "horizon_days = 0",
+                "network.toml:6: horizon_days: found `0`",
+            ),
+            (
+                "p90_min = 72",
+                "p90_min = 2",
+                "network.toml:21: delay.air.p90_min: found `2`",
+            ),
+            (
+                "[delay.air]",
+                "[delay.rocket]",
+                "network.toml:19: delay.rocket: found `rocket`",
+            ),
+        ] {
+            let folder = Folder::new("settings");
+            demo(&folder);
+            let text = fs::read_to_string(folder.0.join("network.toml")).unwrap();
+            folder.write("network.toml", &text.replacen(from, to, 1));
+            let text = said(&route(&folder.path(""), "DE-10115", &READY), 2);
+            assert!(text.contains(expected), "{to}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_long_cell_is_not_quoted_whole_and_a_device_is_not_read() {
+        let (folder, path) = spoilt(
+            "services.csv",
+            "price_per_kg",
+            &format!("0.{}", "1".repeat(9_000)),
+        );
+        let text = said(&route(&path, "DE-10115", &READY), 2);
+        assert!(
+            text.contains("services.csv:2: price_per_kg: found `0.111"),
+            "{text}"
+        );
+        assert!(text.len() < 1_000, "{} bytes", text.len());
+        let header = fs::read_to_string(folder.0.join("services.csv")).unwrap();
+        folder.write("services.csv", header.lines().next().unwrap());
+        let text = said(&route(&path, "DE-10115", &READY), 2);
+        assert!(text.contains("services.csv: has no record"), "{text}");
+        fs::remove_file(folder.0.join("zones.csv")).unwrap();
+        // It never ends.
+        std::os::unix::fs::symlink("/dev/zero", folder.0.join("zones.csv")).unwrap();
+        let text = said(&route(&path, "DE-10115", &READY), 2);
+        assert!(text.contains("zones.csv: is no file"), "{text}");
+    }
+
+    #[test]
     fn a_file_of_ten_gigabytes_is_refused_at_once() {
         let folder = Folder::new("huge");
         demo(&folder);

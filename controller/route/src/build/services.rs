@@ -106,6 +106,7 @@ impl Build<'_> {
             self.problems.add(at, "run_min", &service.run_min, &allowed);
             return None;
         }
+        let before = self.problems.0.len();
         let mut times = vec![(0, 0)];
         let mut clock = 0;
         for run in runs {
@@ -113,7 +114,8 @@ impl Build<'_> {
             times.push((clock, clock + dwell));
             clock += dwell;
         }
-        Some(times)
+        // Of minutes that nobody wrote nothing more is told.
+        (self.problems.0.len() == before).then_some(times)
     }
 
     fn speed(&mut self, at: At, mode: Mode, stops: &[Node], times: &[(i32, i32)]) {

@@ -7,6 +7,7 @@
 //! with what happened. Weather is forecast, not always rightly. In adversarial weeks storms stand
 //! over the places that most routes use, when they are used.
 
+mod sky;
 mod tally;
 
 use std::collections::BTreeMap;
@@ -18,19 +19,19 @@ use crate::conditions::{BadCondition, Change, Condition};
 use crate::forecast::{Volume, expect};
 use crate::generator::{Draw, real};
 use crate::learn::{Arrived, LEVELS, Score};
-use crate::network::{Kind, Leg, Network, Node};
+use crate::network::{Leg, Network, Node};
 use crate::risk::Arrivals;
 use crate::search::Step;
 use crate::table::site_routes;
 use crate::time::{DAY_MIN, Minute};
+pub use sky::Sky;
+use sky::{Spell, spell, stands_out};
 use tally::{Choices, Tally};
 
 /// Hours of the day at which parcels get ready.
 const WAVES: [i32; 4] = [6, 12, 18, 22];
 /// Days ahead that weather is forecast.
 const FORECAST_DAYS: i32 = 3;
-/// Forecasts that are wrong, in thousandths.
-const WRONG_PERMILLE: usize = 150;
 /// By how much weather really multiplies delays: unknown to whoever predicts.
 const TRUTH: [f64; LEVELS] = [1.0, 1.8, 3.2, 7.0];
 /// Places that storms are put over in adversarial weeks.
@@ -39,16 +40,6 @@ const TARGETS: usize = 6;
 const ZONES_MAX: usize = 120;
 /// Days after the last parcel within which all arrive.
 const AFTER_DAYS: i32 = 21;
-
-/// The weather of the weeks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Sky {
-    /// Seldom bad, anywhere.
-    Mild,
-    /// The same, and storms over the places that most routes use.
-    Adversarial,
-}
 
 /// What is simulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,20 +152,9 @@ struct World {
     zones: Vec<Node>,
     /// By service: how much later than its mode it is.
     slow: Vec<f64>,
-    /// By week: storms and bad weather.
-    skies: Vec<Vec<Spell>>,
+    /// By week and place: storms and bad weather.
+    skies: Vec<BTreeMap<Node, Vec<Spell>>>,
     volume: Vec<f64>,
-}
-
-/// Weather over a place for a while.
-#[derive(Clone, Copy)]
-struct Spell {
-    place: Node,
-    from: Minute,
-    to: Minute,
-    /// What it is, and what is forecast.
-    level: usize,
-    forecast: usize,
 }
 
 impl World {
@@ -224,8 +204,14 @@ impl World {
         used
     }
 
-    fn sky(&self, network: &Network, used: &[(Node, Vec<Minute>)], draw: &mut Draw) -> Vec<Spell> {
-        let mut all = Vec::new();
+    fn sky(
+        &self,
+        network: &Network,
+        used: &[(Node, Vec<Minute>)],
+        draw: &mut Draw,
+    ) -> BTreeMap<Node, Vec<Spell>> {
+        let mut all: BTreeMap<Node, Vec<Spell>> = BTreeMap::new();
+        let mut add = |spell: Spell| all.entry(spell.place).or_default().push(spell);
         let days = 7 + AFTER_DAYS / 3;
         for (place, _) in network.nodes().filter(|(_, info)| stands_out(info.kind)) {
             for day in 0..days {
@@ -235,7 +221,7 @@ impl World {
                     _ => continue,
                 };
                 let from = self.weeks.from.after(day * DAY_MIN);
-                all.push(spell(place, from, 24, level, draw));
+                add(spell(place, from, 24, level, draw));
             }
         }
         if self.weeks.sky == Sky::Adversarial {
@@ -244,7 +230,7 @@ impl World {
                 let at = times.get(draw.below(times.len()));
                 if let Some(at) = at {
                     let hours = i32::try_from(draw.between(18, 48)).unwrap_or(24);
-                    all.push(spell(*place, at.after(-hours * 30), hours, 3, draw));
+                    add(spell(*place, at.after(-hours * 30), hours, 3, draw));
                 }
             }
         }
@@ -253,12 +239,12 @@ impl World {
 
     /// Level of weather on a leg, as it is or as it was forecast.
     fn level(&self, week: usize, leg: &Leg, departs: Minute, of: fn(&Spell) -> usize) -> usize {
-        let skies = self.skies.get(week).into_iter().flatten();
-        let there = skies.filter(|spell| {
-            let holds = |at: Minute| spell.from <= at && at < spell.to;
-            (spell.place == leg.from && holds(departs))
-                || (spell.place == leg.to && holds(departs.after(leg.run)))
-        });
+        let over = |place: Node, at: Minute| {
+            let spells = self.skies.get(week).and_then(|sky| sky.get(&place));
+            let spells = spells.into_iter().flatten();
+            spells.filter(move |spell| spell.from <= at && at < spell.to)
+        };
+        let there = over(leg.from, departs).chain(over(leg.to, departs.after(leg.run)));
         there.map(of).max().unwrap_or(0)
     }
 
@@ -392,8 +378,10 @@ impl World {
     /// The weather that is forecast on a day.
     fn known(&self, network: &Network, week: usize, day: i32) -> Vec<Condition> {
         let until = self.weeks.from.after((day + FORECAST_DAYS) * DAY_MIN);
-        let all = self.skies.get(week).into_iter().flatten();
-        let known = all.filter(|spell| spell.from < until && spell.forecast > 0);
+        let all = self.skies.get(week).into_iter().flat_map(BTreeMap::values);
+        let known = all
+            .flatten()
+            .filter(|spell| spell.from < until && spell.forecast > 0);
         let condition = |(index, spell): (usize, &Spell)| Condition {
             id: format!("w{index}"),
             from: spell.from,
@@ -456,22 +444,6 @@ impl World {
             let late = self.late(network, week, leg, departs);
             network.end_of(leg, Minute(run.arrive), late, draw)
         })
-    }
-}
-
-/// Weather is told of places where many vehicles come and go.
-const fn stands_out(kind: Option<Kind>) -> bool {
-    matches!(kind, Some(Kind::Hub | Kind::Airport | Kind::Port))
-}
-
-fn spell(place: Node, from: Minute, hours: i32, level: usize, draw: &mut Draw) -> Spell {
-    let wrong = draw.below(1_000) < WRONG_PERMILLE;
-    Spell {
-        place,
-        from,
-        to: from.after(hours * 60),
-        level,
-        forecast: if wrong { level - 1 } else { level },
     }
 }
 

@@ -19,8 +19,9 @@ use crate::network::{self, Source};
     subcommand_negates_reqs = true,
     after_help = "Example: sortline route --network config/demo/network --from DE-FRA --to \
                   'US 90012' --ready 2026-11-23T18:00+01:00\n\nThe first option is the one to take: \
-                  of the routes that keep the promise with at least 90 %, the earliest within 2 % of \
-                  the cheapest, or for express the earliest of all. Exit code 1: no route within \
+                  the least cost with lateness reckoned in, a late parcel at twice the cheapest route, \
+                  or an earlier one within 0.5 %; for express the earliest that keeps the promise \
+                  with at least 90 %. Exit code 1: no route within \
                   the horizon."
 )]
 pub struct Args {

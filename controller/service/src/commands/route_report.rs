@@ -175,20 +175,13 @@ fn predicted(held: &HeldOut) -> [(&'static str, f64, f64, &'static str); 4] {
     ]
 }
 
-fn name(sky: Sky) -> &'static str {
-    match sky {
-        Sky::Mild => "mild weather",
-        Sky::Adversarial => "adversarial weather",
-    }
-}
-
 fn weeks_table(held: &[HeldOut]) -> Result<String, std::fmt::Error> {
     let mut text = String::new();
     for weeks in held {
         writeln!(
             text,
-            "\n{}: {} parcels of {} weeks held out, delays learnt from {} runs",
-            name(weeks.sky),
+            "\n{} weather: {} parcels of {} weeks held out, delays learnt from {} runs",
+            weeks.sky.name(),
             weeks.parcels,
             weeks.weeks,
             weeks.runs
@@ -334,10 +327,10 @@ fn weeks_chart(held: &HeldOut) -> String {
     let most = shares.iter().map(|(share, _)| *share).fold(0.0, f64::max);
     let late = shares.map(|(share, what)| bar(share, most, "#c05621", what, "%"));
     format!(
-        "<h2>{} weeks held out, {}</h2>\n<table>\n{}{}</table>\n<p>Calibration error {:.4}; 90 % \
+        "<h2>{} weeks held out, {} weather</h2>\n<table>\n{}{}</table>\n<p>Calibration error {:.4}; 90 % \
          intervals hold {:.1} % of arrivals; {:.0} % fewer late for {:+.1} % cost.</p>\n",
         held.weeks,
-        name(held.sky),
+        held.sky.name(),
         bars.concat(),
         late.concat(),
         held.calibration_error,

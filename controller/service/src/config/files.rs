@@ -55,7 +55,12 @@ impl Files {
         };
         let bytes = match self {
             Self::Directory(_) => {
-                let read = std::fs::read(self.path(name));
+                let path = self.path(name);
+                // A pipe or a device might never end.
+                if std::fs::metadata(&path).is_ok_and(|about| !about.is_file()) {
+                    return Err(problem("is no file".to_owned()));
+                }
+                let read = std::fs::read(path);
                 read.map_err(|error| problem(format!("cannot be read: {error}")))?
             }
             Self::Demo => {

@@ -8,9 +8,11 @@
 
 mod flights;
 mod graphs;
+mod pareto;
 mod parts;
 mod raptor;
 mod text;
+mod weeks;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +26,7 @@ use sortline_route::{
 
 pub use flights::{Flights, measure as flights};
 pub use text::table;
+pub use weeks::Site;
 pub use world::world;
 
 /// Days of timetable: one before the first query, a week of queries, and three weeks under way.
@@ -46,6 +49,8 @@ pub struct Plan {
     pub raptor: usize,
     /// Queries for Pareto sets; a fifth of them also by vulture.
     pub pareto: usize,
+    /// Weeks held out; 0: none.
+    pub weeks: usize,
 }
 
 /// Times of queries in microseconds.
@@ -127,20 +132,27 @@ pub struct Pareto {
     pub tolerance_permille: i64,
     /// Mean size of a set.
     pub points: f64,
+    /// Making the lower bounds of one destination.
+    pub bounds: Times,
     /// Without tolerance.
     pub exact: Times,
     /// Mean size of an exact set.
     pub exact_points: f64,
     /// Share of exact points that have an answer worse by at most 5 % in each criterion.
     pub covered: f64,
-    /// vulture's multi-criteria RAPTOR: arrival, price and number of trips.
+    /// vulture's multi-criteria RAPTOR on arrival and price alone, and the number of trips.
     pub vulture: Times,
     /// Median of vulture over median of Sortline, on the queries both answered.
     pub times_vulture: f64,
-    /// vulture on the same criteria: arrival, price, emissions, and the number of trips.
+    /// vulture on the same three criteria, and the number of trips, with the same limits on arrival
+    /// and legs; it is told the earliest arrival.
     pub vulture_co2: Times,
     /// The ratio of these.
     pub times_vulture_co2: f64,
+    /// Sets on the same criteria compared with vulture's.
+    pub compared: usize,
+    /// Sets that differ.
+    pub mismatches: usize,
 }
 
 /// What a route found without the timetable costs when it is followed in the timetable.
@@ -228,6 +240,8 @@ pub struct Report {
     pub risk: Risk,
     /// Sort plan.
     pub sort_plan: SortPlan,
+    /// Weeks held out, by site and weather.
+    pub weeks: Vec<Site>,
     /// Delays learnt from flights; empty when no file was named.
     pub flights: Vec<Flights>,
 }
@@ -303,6 +317,7 @@ pub fn run(
         sort_plan: bench.sort_plan(),
         disruption: bench.disruption()?,
         strait: bench.strait()?,
+        weeks: bench.weeks()?,
         flights: Vec::new(),
     })
 }

@@ -5,22 +5,18 @@ use std::sync::Arc;
 use sortline_route::generator::Draw;
 use sortline_route::sortplan::{Chute, Demand, Task, Weights, optimise};
 use sortline_route::{
-    Bounds, Change, Condition, DAY_MIN, Goal, Kind, Level, Limits, Minute, Mode, Node, Plan,
-    Planner, Point, Query, Reach, Replanned, Table,
+    Bounds, Change, Condition, DAY_MIN, Kind, Level, Minute, Mode, Node, Plan, Planner, Query,
+    Reach, Replanned, Table,
 };
 use tokio::sync::watch;
 
 use super::graphs::{Static, TimeExpanded};
 use super::raptor::Raptor;
 use super::{
-    Bench, Disruption, Ignoring, OneToAll, Pareto, PointToPoint, Question, Risk, SortPlan, Times,
-    number, part,
+    Bench, Disruption, Ignoring, OneToAll, PointToPoint, Question, Risk, SortPlan, Times, number,
+    part,
 };
 
-/// Routes of a Pareto set end within this time after the earliest.
-const WITHIN_MIN: i32 = 2 * DAY_MIN;
-/// Tolerance of Pareto sets, in thousandths.
-const TOLERANCE: i64 = 40;
 /// Samples drawn for a probability.
 const SAMPLES: usize = 100_000;
 
@@ -60,7 +56,7 @@ impl Bench<'_> {
         }
     }
 
-    fn nodes(&self) -> usize {
+    pub(super) fn nodes(&self) -> usize {
         self.network.nodes().count()
     }
 
@@ -148,7 +144,7 @@ impl Bench<'_> {
         (time / 1e6, all * 1_000.0 / number(LOOKS))
     }
 
-    fn query(question: &Question) -> Query {
+    pub(super) fn query(question: &Question) -> Query {
         Query {
             from: question.from,
             to: question.to,
@@ -158,71 +154,6 @@ impl Bench<'_> {
             promise: None,
             options: 1,
         }
-    }
-
-    fn points(&self, question: &Question, tolerance_permille: i64) -> (Vec<Point>, f64) {
-        let limits = Limits {
-            within_min: WITHIN_MIN,
-            tolerance_permille,
-            co2: true,
-        };
-        let query = Self::query(question);
-        let goal = Goal::new(&self.network, query.to, query.weight_g);
-        let mut reach = Reach::new(&self.network);
-        // Lower bounds are kept by destination, as for point to point.
-        self.timed(|| self.network.points_to(&query, limits, &goal, &mut reach))
-    }
-
-    pub(super) fn pareto(&self) -> Pareto {
-        (self.say)("Pareto sets");
-        let questions = || self.questions.iter().take(self.plan.pareto);
-        let (sets, times): (Vec<Vec<Point>>, Vec<f64>) = questions()
-            .map(|question| self.points(question, TOLERANCE))
-            .unzip();
-        (self.say)("exact Pareto sets");
-        let (mut exact, mut covered, mut all) = (Vec::new(), 0, 0);
-        for (question, set) in questions().zip(&sets) {
-            let (points, time) = self.points(question, 0);
-            exact.push(time);
-            all += points.len();
-            let near = |point: &&Point| near(point, set, question.ready);
-            covered += points.iter().filter(near).count();
-        }
-        let peers = self.plan.pareto.div_ceil(5);
-        // With emissions a query takes vulture seconds.
-        let vulture = self.priced(peers, false);
-        let vulture_co2 = self.priced(peers.div_ceil(4), true);
-        let both = |peer: &Times| {
-            let ours = times.get(..peer.queries).unwrap_or_default();
-            peer.p50_us / Times::of(ours.to_vec()).p50_us
-        };
-        Pareto {
-            tolerance_permille: TOLERANCE,
-            points: number(sets.iter().map(Vec::len).sum()) / number(sets.len().max(1)),
-            exact: Times::of(exact),
-            exact_points: number(all) / number(sets.len().max(1)),
-            covered: number(covered) / number(all.max(1)),
-            times_vulture: both(&vulture),
-            times_vulture_co2: both(&vulture_co2),
-            vulture,
-            vulture_co2,
-            sortline: Times::of(times.clone()),
-        }
-    }
-
-    /// vulture on arrival, price and trips, or on emissions too.
-    fn priced(&self, queries: usize, co2: bool) -> Times {
-        (self.say)("vulture, multi-criteria");
-        let raptor = Raptor::new(self.nodes(), &self.departures, Self::week(), true);
-        let mut cache = raptor.priced_cache();
-        let mut times = Vec::new();
-        for question in self.questions.iter().take(queries) {
-            let costs = raptor.costs(co2);
-            let Question { from, ready, to } = *question;
-            let query = || raptor.pareto((from, to), ready, costs, &mut cache);
-            times.push(self.timed(query).1);
-        }
-        Times::of(times)
     }
 
     pub(super) fn ignoring(&self) -> Ignoring {
@@ -420,17 +351,6 @@ impl Bench<'_> {
         let most = counts.into_iter().max_by_key(|(_, count)| *count);
         most.map_or_else(String::new, |(node, _)| self.network.id(node).to_owned())
     }
-}
-
-/// Whether one of `set` is worse than `point` by at most 5 % in each criterion.
-fn near(point: &Point, set: &[Point], ready: Minute) -> bool {
-    let within = |found: i64, exact: i64| found * 100 <= exact * 105;
-    set.iter().any(|found| {
-        let took = |at: Minute| i64::from(at.since(ready));
-        within(took(found.arrive), took(point.arrive))
-            && within(found.cost.0, point.cost.0)
-            && within(found.co2_g.0, point.co2_g.0)
-    })
 }
 
 /// 300 destinations whose volumes are lognormal (3.0, 0.6), 40 chutes, 3 waves of 0.6 to 1.4.

@@ -129,28 +129,41 @@ impl Raptor {
         Some(self.from.after(i32::try_from(first).ok()?))
     }
 
-    /// Number of journeys that no other beats in arrival, price, trips and, if they count, emissions.
+    /// Journeys that end by `latest` and that no other beats in arrival, price, trips and, if they
+    /// count, emissions.
     pub(super) fn pareto(
         &self,
         (from, to): (Node, Node),
         ready: Minute,
         costs: Costs,
         cache: &mut RaptorCache<Priced>,
-    ) -> usize {
+    ) -> Vec<Found> {
         let query = self.query_with_label::<Priced>().with_context(costs);
         let query = query
             .from(StopIdx::new(from.number()))
             .to(StopIdx::new(to.number()));
+        // vulture runs as many rounds as this says, and a round is a leg.
         let query = query
-            .max_transfers(PARETO_LEGS_MAX - 1)
+            .max_transfers(PARETO_LEGS_MAX)
             .depart_at(self.second(ready));
-        query.run_with_cache(cache).len()
+        let found = query.run_with_cache(cache);
+        let point = |label: &Priced| Found {
+            arrive: self
+                .from
+                .after(i32::try_from(label.at.0).unwrap_or(i32::MAX)),
+            cost: label.cost,
+            co2: label.co2,
+        };
+        found.iter().map(|journey| point(&journey.label)).collect()
     }
 
-    /// Prices of the routes, and emissions if they are to count.
-    pub(super) fn costs(&self, co2: bool) -> Costs {
+    /// Prices of the routes, and emissions if they are to count, for journeys that end by `latest`.
+    pub(super) fn costs(&self, co2: bool, latest: Minute) -> Costs {
         let keep = |(cost, emitted): &(u32, u32)| (*cost, if co2 { *emitted } else { 0 });
-        Costs(self.costs.iter().map(keep).collect())
+        Costs {
+            by_route: self.costs.iter().map(keep).collect(),
+            latest: self.second(latest),
+        }
     }
 
     fn trip(&self, trip: TripIdx, position: u32) -> SecondOfDay {
@@ -163,9 +176,30 @@ impl Raptor {
     }
 }
 
+/// What a journey comes to, price and emissions in thousandths.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    pub(super) arrive: Minute,
+    pub(super) cost: u32,
+    pub(super) co2: u32,
+}
+
 /// Prices and emissions by route.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Costs(Vec<(u32, u32)>);
+#[derive(Clone, Debug)]
+pub(super) struct Costs {
+    by_route: Vec<(u32, u32)>,
+    /// What is later is of no use: the limit that Sortline has too.
+    latest: SecondOfDay,
+}
+
+impl Default for Costs {
+    fn default() -> Self {
+        Self {
+            by_route: Vec::new(),
+            latest: SecondOfDay::MAX,
+        }
+    }
+}
 
 /// Arrival, price and emissions.
 #[derive(Clone, Copy, Debug)]
@@ -192,7 +226,10 @@ impl Label for Priced {
     }
 
     fn extend_by_trip(self, costs: &Costs, leg: TripContext) -> Self {
-        let route = costs.0.get(leg.route.get() as usize);
+        if leg.arrival > costs.latest {
+            return Self::UNREACHED;
+        }
+        let route = costs.by_route.get(leg.route.get() as usize);
         let (cost, co2) = route.copied().unwrap_or_default();
         Self {
             at: leg.arrival,

@@ -43,6 +43,10 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 100)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pareto: u32,
+    /// Weeks of parcels held out to compare risks with, in mild and in adversarial weather; 0: none.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u8).range(0..=52))]
+    weeks: u8,
     /// Folder of OpenFlights (airports.dat, routes.dat) with ports/ports.geojson beside it: the real
     /// world's places and routes instead of invented ones.
     #[arg(long, value_name = "DIR")]
@@ -65,6 +69,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         expanded: count(args.expanded),
         raptor: count(args.raptor),
         pareto: count(args.pareto),
+        weeks: usize::from(args.weeks),
     };
     let bar = ProgressBar::new_spinner();
     let style = ProgressStyle::with_template("{elapsed} {msg}");
