@@ -604,7 +604,7 @@ mod tests {
                 "network.toml",
                 "horizon_days = 75",
                 "horizon_days = 0",
-                "network.toml: horizon_days: found `0`",
+                "network.toml:6: horizon_days: found `0`",
             ),
         ];
         for (file, from, to, expected) in cases {
