@@ -2,7 +2,8 @@
 //!
 //! Between them is a short queue that forgets its oldest frame, so that a slow reading costs that
 //! frame and not those behind it. A frame belongs to a parcel by the trigger number that it carries,
-//! or by the one trigger that can have taken it. Cameras that freeze, go black or cannot be reached are reported as not healthy.
+//! or by the one trigger that can have taken it. Cameras that freeze, go black or cannot be reached
+//! are reported as not healthy.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
