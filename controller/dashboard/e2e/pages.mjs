@@ -341,7 +341,8 @@ export const flows = {
     await until(async () => (await first.inputValue()) === before, "as it was");
   },
 
-  async "routes, closed bags, devices, reports and a simulation answer"({ page }) {
+  async "routes, closed bags, devices, reports and a simulation answer"({ page, mock }) {
+    mock.plant.speed = mock.plant.topology.belt.speed_mm_per_s;
     await visit(page, "maintenance");
     await until(async () => (await page.locator("main").innerText()).includes("no answer from unit 2"), "a device that does not answer");
     hold((await page.locator("main").innerText()).includes("Value is old"), "an old value is told apart");

@@ -19,6 +19,18 @@ const LIMIT_MS = 300_000;
 const PATIENCE_MS = 120_000;
 let failures = 0;
 
+/** What the page shows when a check fails: a picture, and its text for those who have the log alone. */
+async function sight(page, title) {
+  const file = `${out}/failed ${title.replace(/[^\w ]/g, "")}.png`;
+  try {
+    await page.screenshot({ path: file, timeout: 10_000 });
+    const shown = await page.locator("body").innerText({ timeout: 10_000 });
+    return `    ${file}\n    ${page.url()}\n    | ${shown.slice(0, 4_000).replace(/\n+/g, "\n    | ")}`;
+  } catch (error) {
+    return `    no picture of it: ${error.message}`;
+  }
+}
+
 /** Opens the page in one size and runs checks on it; anything the browser complains of fails. */
 async function round(browser, name, viewport, world, checks, first = ".chute") {
   if (only && !name.includes(only)) return;
@@ -52,6 +64,7 @@ async function round(browser, name, viewport, world, checks, first = ".chute") {
     } catch (error) {
       failures += 1;
       say(`  FAILED  ${title}\n    ${error.message}`);
+      say(await sight(page, `${name} ${title}`));
     }
   }
   for (const complaint of new Set(complaints)) {
