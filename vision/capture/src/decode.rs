@@ -39,6 +39,15 @@ const SPARE_MIN: f32 = 0.05;
 /// fall elsewhere, more of it may be seen.
 const SECOND_LOOK: f64 = 1.27;
 
+/// Where the quiet zone of a Micro QR is looked at, half sides from the middle: it has 11 to 17 modules
+/// a side and a quiet zone of two (ISO/IEC 18004), so this is 0.8 to 1.2 modules outside.
+const QUIET_AT: f64 = 1.14;
+
+/// Points of each side that are looked at, and how many may be dark: specks are, half of them are where
+/// modules go on.
+const SAMPLES: u8 = 24;
+const DARK_MAX: usize = 5;
+
 /// Two symbols with equal text whose middles are nearer than this share of a side are the same.
 const SAME_SIDE: i32 = 2;
 
@@ -186,15 +195,56 @@ pub(crate) fn look(
             !decoded.weak || second.iter().any(|other| !other.weak && same(other))
         });
     }
+    let free = |symbol: &Symbol| {
+        symbol.format != SymbolFormat::MicroQRCode || is_quiet(pixels, width, &symbol.corners)
+    };
     let believed = |Decoded { symbol, lines, .. }| {
         let certain = lines >= LINES_CERTAIN && !symbol.text.is_empty();
         let whole = lines >= LINES_WHOLE && lean(&symbol.corners) < LEAN_MAX;
         let upright = whole || !may_be_cut(symbol.format);
-        (upright && (certain || plausible(&symbol))).then_some(symbol)
+        (upright && (certain || plausible(&symbol)) && free(&symbol)).then_some(symbol)
     };
     Ok(Look {
         symbols: found.into_iter().filter_map(believed).collect(),
         damaged,
+    })
+}
+
+/// Whether the quiet zone of a Micro QR is free. One finder pattern and five digits checked by two
+/// bytes are soon found in a damaged QR code, but there the modules go on beyond it.
+fn is_quiet(pixels: &[u8], width: u32, corners: &Corners) -> bool {
+    let corners = corners.map(|corner| corner.map(f64::from));
+    let [middle_x, middle_y] = [0, 1].map(|axis| {
+        let sum: f64 = corners.iter().filter_map(|at| at.get(axis)).sum();
+        sum / 4.0
+    });
+    // A point of a side from 0 to 1, so many times as far from the middle as the symbol reaches.
+    let pixel = |[from, to]: [[f64; 2]; 2], share: f64, reach: f64| {
+        let [x, y] = [0, 1].map(|axis| from[axis] + share * (to[axis] - from[axis]));
+        let x = middle_x + reach * (x - middle_x);
+        let y = middle_y + reach * (y - middle_y);
+        let inside = x >= 0.0 && y >= 0.0 && x < f64::from(width);
+        let at = y as usize * width as usize + x as usize;
+        pixels
+            .get(at)
+            .filter(|_| inside)
+            .map(|pixel| f64::from(*pixel))
+    };
+    let [a, b, c, d] = corners;
+    let sides = [[a, b], [b, c], [c, d], [d, a]];
+    let shares = || (0..SAMPLES).map(|at| (f64::from(at) + 0.5) / f64::from(SAMPLES));
+    let inner: Vec<f64> = (sides.iter())
+        .flat_map(|side| {
+            shares()
+                .flat_map(move |share| shares().filter_map(move |reach| pixel(*side, share, reach)))
+        })
+        .collect();
+    let mean = inner.iter().sum::<f64>() / inner.len() as f64;
+    // What lies beyond the picture is not known to be dark.
+    sides.iter().all(|side| {
+        let dark = shares()
+            .filter(|share| pixel(*side, *share, QUIET_AT).is_some_and(|pixel| pixel < mean));
+        dark.count() <= DARK_MAX
     })
 }
 
@@ -503,5 +553,42 @@ mod tests {
             refused += usize::from(!raw.is_empty() && believed.is_empty());
         }
         assert!(refused > 0, "{refused} of {read}");
+    }
+
+    #[test]
+    fn a_micro_qr_among_more_modules_is_a_part_of_a_damaged_qr() {
+        let code = create(BarcodeFormat::MicroQRCode).from_str("12345");
+        let style = write().scale(4).add_quiet_zones(false);
+        let image = code.unwrap().to_image_with(&style).unwrap();
+        let (side, data) = (image.width() as usize, image.data());
+        let margin = 60;
+        let width = side + 2 * margin;
+        let drawn = |around: &dyn Fn(usize, usize) -> u8| {
+            let mut picture: Vec<u8> = (0..width * width)
+                .map(|at| around(at % width, at / width))
+                .collect();
+            for (from, row) in data.chunks_exact(side).enumerate() {
+                picture[(margin + from) * width + margin..][..side].copy_from_slice(row);
+            }
+            picture
+        };
+        let reader = matrix_reader();
+        let size = u32::try_from(width).unwrap();
+        let alone = drawn(&|_, _| 255);
+        let found = symbols(&reader, &alone, size, size).unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].format, SymbolFormat::MicroQRCode);
+        // As in a QR code whose other finder patterns are hidden: modules right and below.
+        let noise = |x: usize, y: usize| (x / 4 * 7919 + y / 4 * 104_729) % 13 < 6;
+        let among = drawn(&|x, y| {
+            let beyond = x >= margin && y >= margin && (x >= margin + side || y >= margin + side);
+            if beyond && noise(x, y) { 0 } else { 255 }
+        });
+        let raw = decoded(&reader, &among, size, size).unwrap();
+        assert!(
+            raw.iter()
+                .any(|one| one.symbol.format == SymbolFormat::MicroQRCode)
+        );
+        assert!(symbols(&reader, &among, size, size).unwrap().is_empty());
     }
 }
