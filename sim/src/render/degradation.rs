@@ -302,6 +302,21 @@ impl Tier {
     }
 }
 
+impl std::str::FromStr for Factor {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let name = |factor: &Self| format!("{factor:?}").to_lowercase();
+        Self::ALL
+            .into_iter()
+            .find(|factor| name(factor) == text.to_lowercase())
+            .ok_or_else(|| {
+                let known = Self::ALL.each_ref().map(name).join(", ");
+                format!("unknown factor {text:?}; one of {known}")
+            })
+    }
+}
+
 impl std::str::FromStr for Tier {
     type Err = String;
 
@@ -316,6 +331,15 @@ impl std::str::FromStr for Tier {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn factors_are_named_as_they_are_printed() {
+        for factor in Factor::ALL {
+            assert_eq!(format!("{factor:?}").parse(), Ok(factor));
+        }
+        let unknown = "blur".parse::<Factor>().unwrap_err();
+        assert!(unknown.contains("one of ppm, motion, defocus"), "{unknown}");
+    }
 
     #[test]
     fn draws_stay_in_the_range_of_their_tier() {

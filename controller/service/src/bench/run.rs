@@ -42,6 +42,8 @@ pub struct Plan {
     pub parts: Vec<Part>,
     /// Tiers of the graded frames, negatives and bursts.
     pub tiers: Vec<Tier>,
+    /// Factors that are turned alone.
+    pub factors: Vec<Factor>,
     /// Frames of each tier and of the negatives; a factor's level takes a tenth, at least 8.
     pub frames: usize,
     /// Size of the frames.
@@ -90,7 +92,9 @@ impl Plan {
 
     /// Frames in all, for showing progress.
     pub fn total(&self) -> usize {
-        let levels: usize = Factor::ALL.iter().map(|factor| factor.levels().len()).sum();
+        let levels: usize = (self.factors.iter())
+            .map(|factor| factor.levels().len())
+            .sum();
         let drawn = self.parts.iter().map(|part| match part {
             Part::Tiers => self.tiers.len() * self.frames,
             Part::Factors => levels * self.level_frames(),
@@ -181,7 +185,7 @@ impl Bench<'_> {
             view: View::LARGE,
             ..plan.series(0)
         };
-        for factor in Factor::ALL {
+        for factor in plan.factors.iter().copied() {
             for (rank, level) in factor.levels().iter().enumerate() {
                 let knobs: Degradation = factor.alone(*level);
                 for number in 0..plan.level_frames() {

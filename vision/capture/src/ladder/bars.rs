@@ -70,6 +70,8 @@ pub(super) struct Hard {
     /// Levelled upper half, whole and lower half, and the ends of the bars in samples.
     levelled: [Vec<f32>; 3],
     ends: [f32; 2],
+    /// Mean width of a bar or a gap, pixels.
+    element_px: f32,
     profile: Vec<f32>,
     per_px: f32,
     frame: Placement,
@@ -123,8 +125,8 @@ impl Placement {
 /// What the first look at a strip found.
 #[derive(Debug)]
 pub(super) enum Seen {
-    /// Symbols, and no need to look closer.
-    Read(Vec<Symbol>),
+    /// Symbols, and no need to look closer; the mean width of their bars and gaps, pixels.
+    Read(Vec<Symbol>, f32),
     /// Bars that are not read yet, by their profiles; none when it is no bar code.
     Unread(Vec<Hard>),
 }
@@ -159,7 +161,8 @@ impl Bars {
         Ok(if symbols.is_empty() {
             Seen::Unread(plain.into_iter().chain(dimmed).collect())
         } else {
-            Seen::Read(symbols)
+            let width = plain.map_or(f32::INFINITY, |hard| hard.element_px);
+            Seen::Read(symbols, width)
         })
     }
 
@@ -188,6 +191,7 @@ impl Bars {
             region: *region,
             levelled: [upper, whole, lower],
             ends,
+            element_px: (ends[1] - ends[0]) / (crossings as f32 * per_px),
             profile: self.strip.joined.clone(),
             per_px,
             frame: Placement::of(&self.strip, region),

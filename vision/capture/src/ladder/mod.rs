@@ -43,6 +43,10 @@ const SMALL: usize = 1_000_000;
 /// Frames are shrunk to at most this many pixels before they are located.
 const LOCATED_MAX: f32 = 6.0e6;
 
+/// Where bars and gaps are fewer pixels wide on the average, the same label may have finer ones, which
+/// half the resolution does not show: modules of 1.5 pixels, of which an element of a Code 128 has 1.8.
+const FINE_PX: f32 = 2.75;
+
 /// Most bands that are looked at as rows of a PDF417.
 const STACKED_MAX: usize = 3;
 
@@ -90,6 +94,8 @@ struct Climb<'a> {
     hard: Vec<Hard>,
     /// Regions that were read.
     read: Vec<Region>,
+    /// Least mean width of the bars and gaps of a symbol that was read, pixels; infinite for none.
+    finest_px: f32,
     /// Bands that may hold something other than a linear symbol.
     open: Vec<Region>,
     /// Patches that may still be enlarged as rows of a PDF417.
@@ -127,6 +133,7 @@ impl Ladder {
             out: Climbed::default(),
             hard: Vec::new(),
             read: Vec::new(),
+            finest_px: f32::INFINITY,
             open: Vec::new(),
             rows_again: self.most(Knob::Rows),
             angles: Vec::new(),
@@ -139,7 +146,7 @@ impl Ladder {
             self.patches(&mut climb)?;
             self.likelihoods(&mut climb);
             let bars_read = climb.out.symbols.iter().any(|s| !s.format.is_matrix());
-            if !bars_read && shrink == 2 && self.most(Knob::Fine) > 0 {
+            if (!bars_read || climb.finest_px < FINE_PX) && shrink == 2 && self.most(Knob::Fine) > 0 {
                 self.fine(&mut climb)?;
             }
             if climb.out.symbols.is_empty() && self.most(Knob::Whole) > 0 {
@@ -181,12 +188,15 @@ impl Ladder {
             let what = (Rung::Bars, pixels);
             let seen = climb.step(&mut self.pace, &mut self.tally, what, || {
                 Ok(match bars.look(grey, &region)? {
-                    Seen::Read(symbols) => (Seen::Read(Vec::new()), symbols),
+                    Seen::Read(symbols, width) => (Seen::Read(Vec::new(), width), symbols),
                     Seen::Unread(hard) => (Seen::Unread(hard), Vec::new()),
                 })
             })?;
             match seen {
-                Some(Seen::Read(_)) => climb.read.push(region),
+                Some(Seen::Read(_, width)) => {
+                    climb.finest_px = climb.finest_px.min(width);
+                    climb.read.push(region);
+                }
                 Some(Seen::Unread(mut hard)) => {
                     climb.hard.append(&mut hard);
                     climb.open.push(region);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use sortline_capture::{Clock, Effort, Options};
-use sortline_sim::render::{Design, Tier};
+use sortline_sim::render::{Design, Factor, Tier};
 
 use super::super::print;
 use crate::bench::{Part, Plan, Set, Size, Who, contenders, run as measure, search, table};
@@ -46,7 +46,10 @@ pub struct Args {
         default_value = "T1,T2,T3,T4,T5"
     )]
     tier: Vec<Tier>,
-    /// Frames of each tier.
+    /// Factors of the part `factors`; without it all.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    factor: Vec<Factor>,
+    /// Frames of each tier; a level of a factor takes a tenth.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     frames: u32,
     /// Seed of the drawn frames.
@@ -170,6 +173,11 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
             args.parts.clone()
         },
         tiers: args.tier.clone(),
+        factors: if args.factor.is_empty() {
+            Factor::ALL.to_vec()
+        } else {
+            args.factor.clone()
+        },
         frames: usize::try_from(args.frames)?,
         size: args.size,
         design: args.design,
