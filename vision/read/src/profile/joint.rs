@@ -7,7 +7,7 @@ use crate::{Corners, Symbol, SymbolFormat};
 
 use super::grid::Grid;
 use super::trellis::Path;
-use super::{BLUR_FIRST, Likelihood, acceptable, code128, guesses, relative};
+use super::{BLUR_FIRST, Likelihood, Standing, code128, guesses, relative, standing};
 
 /// Most views that are joined.
 pub const VIEWS_MAX: usize = 12;
@@ -93,7 +93,7 @@ impl Likelihood {
             }
         }
         counts.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let mut best: Option<(Path, usize)> = None;
+        let mut best: Option<(Standing, Path, usize)> = None;
         for (_, characters) in counts.into_iter().take(COUNTS_MAX) {
             let same: Vec<&Laid> = laid
                 .iter()
@@ -104,11 +104,14 @@ impl Likelihood {
             };
             self.trellis.set(&mean(&same));
             let path = self.likeliest(&first.grid);
-            if acceptable(&path) && best.as_ref().is_none_or(|(other, _)| path.fit > other.fit) {
-                best = Some((path, same.len()));
+            let Some(standing) = standing(&path) else {
+                continue;
+            };
+            if best.as_ref().is_none_or(|(other, ..)| standing > *other) {
+                best = Some((standing, path, same.len()));
             }
         }
-        let (path, views) = best?;
+        let (_, path, views) = best?;
         let content = code128::content(&path.words)?;
         Some(Joined {
             text: content.text,

@@ -156,6 +156,41 @@ fn symbols_are_read_as_long_as_their_bars_say_anything() {
     }
 }
 
+/// Samples of a symbol at the limit of what is readable, two hexadecimal digits each: RR386022202CN, out
+/// of focus, dim and half in glare.
+const LIMIT: &str = "\
+    8e8e8f8f8f8f8f908f8f8f8f8f9090909090909090909090908f9090909091909191919090909090919191929292\
+    91919192908c84796c615a5b616b7374716e717882888a857d7572777f888f939595959490897e71665f60687481\
+    8c929595938c837a7576797a766d655f5e60666e767d7f7b736a65656c76828c9397989590887f7a7a7d7f7d756d\
+    6663616469727c8486837f808587857d746d69676a6f77818788827a726d6b6b6c6c6e737b848d908e8c8d939ca4\
+    aaababa8a2998e847f8087919da6adb0b1afaaa29a96979a9c99928b868383858a929aa0a09b938d898888888a8c\
+    8f959ea5a8a6a3a3a5a8a8a29c98989ca4adb7bcbbb6afa69f9a98999b9fa5adb2b3b1afb1b7bec2c2beb7afa8a5\
+    a6acb6bfc4c6c4c0bab6b8bec4c9cac6bfb7afaba9a9abaeb4babec0bfbdbdbfc1c1bcb6b1afaeaeaeb0b1b4b9bf\
+    c4c4c0bbb6b2b1b1b3b8bec4c8c6c0bbb8b8bbc2cbd2d4d3cec6bfb9b6b5b5b7bac1c8cfd3d3d0cbc6c4c6c8c7c5\
+    c4c5c8cdd3d7d8d8d7d3cdc6c2c4c9cfd5d8d8d9d9d5cdc4bab3b1b5bbc0c1bebcbcbfc1beb7afa8a4a1a1a4aab3\
+    bfc9cfd3d4d2cdc4b8ada4a1a2a8b0b6b7b4b1b3bac2c7c7c3bbb3afb2bac1c4c3bcb2a79e9a9ba2acb8c1c7c9c8\
+    c5bfb5a99e969498a2aeb7bec2c3c3beb6ab9e948c89888a8e969da3a5a39f9ea1a3a19b918b8a8e97a2acb4b8b8\
+    b8b9b9b8b7b7b7b7b7b7b7b6b6b5b5b4b4b4b3b2b2b2b2b2b1b0afafafafafaeadadadadacacababaaababababa9\
+    a8a7a8a8a7a6a7a7a6a5a4a4a4a4a4a3a2a2a2a2a1a1a1a1a1a1a1a09f9f9f9e9e9e9d9d9c9c9c9c9b9a9a9a9a9b\
+    9a9897979797979797969595959696\
+    ";
+
+#[test]
+fn what_nothing_vouches_for_must_be_plain() {
+    // Three characters more fit the bars better, and their check character fits as well.
+    let limit: Vec<f32> = (0..LIMIT.len() / 2)
+        .map(|at| u8::from_str_radix(&LIMIT[2 * at..2 * at + 2], 16).unwrap())
+        .map(f32::from)
+        .collect();
+    let text = |profile: &[f32]| {
+        let found = Likelihood::default().code128(profile, 2.0);
+        found.map(|found| found.text).unwrap_or_default()
+    };
+    assert_eq!(text(&limit), "RR386022202CN");
+    let state = State { blur: 0.6, ..CLEAN };
+    assert_eq!(text(&profile(&words("FGGQ6D1"), state)), "FGGQ6D1");
+}
+
 #[test]
 fn ends_and_direction_are_told() {
     let words = words("RR473124829CN");
