@@ -39,13 +39,13 @@ const SPARE_MIN: f32 = 0.05;
 /// fall elsewhere, more of it may be seen.
 const SECOND_LOOK: f64 = 1.27;
 
-/// Where the quiet zone of a Micro QR is looked at, half sides from the middle: it has 11 to 17 modules
+/// Where the quiet zone of a Micro QR is looked at, hundredths of half a side from the middle: it has 11 to 17 modules
 /// a side and a quiet zone of two (ISO/IEC 18004), so this is 0.8 to 1.2 modules outside.
-const QUIET_AT: f64 = 1.14;
+const QUIET_AT: i32 = 114;
 
 /// Points of each side that are looked at, and how many may be dark: specks are, half of them are where
 /// modules go on.
-const SAMPLES: u8 = 24;
+const SAMPLES: i32 = 24;
 const DARK_MAX: usize = 5;
 
 /// Two symbols with equal text whose middles are nearer than this share of a side are the same.
@@ -213,38 +213,37 @@ pub(crate) fn look(
 /// Whether the quiet zone of a Micro QR is free. One finder pattern and five digits checked by two
 /// bytes are soon found in a damaged QR code, but there the modules go on beyond it.
 fn is_quiet(pixels: &[u8], width: u32, corners: &Corners) -> bool {
-    let corners = corners.map(|corner| corner.map(f64::from));
-    let [middle_x, middle_y] = [0, 1].map(|axis| {
-        let sum: f64 = corners.iter().filter_map(|at| at.get(axis)).sum();
-        sum / 4.0
-    });
-    // A point of a side from 0 to 1, so many times as far from the middle as the symbol reaches.
-    let pixel = |[from, to]: [[f64; 2]; 2], share: f64, reach: f64| {
-        let [x, y] = [0, 1].map(|axis| from[axis] + share * (to[axis] - from[axis]));
-        let x = middle_x + reach * (x - middle_x);
-        let y = middle_y + reach * (y - middle_y);
-        let inside = x >= 0.0 && y >= 0.0 && x < f64::from(width);
-        let at = y as usize * width as usize + x as usize;
-        pixels
-            .get(at)
-            .filter(|_| inside)
-            .map(|pixel| f64::from(*pixel))
+    let next = [corners[1], corners[2], corners[3], corners[0]];
+    let sides = || corners.iter().copied().zip(next);
+    let sum = corners
+        .iter()
+        .fold([0, 0], |sum, at| [sum[0] + at[0], sum[1] + at[1]]);
+    let middle = sum.map(|sum| sum / 4);
+    // A point of a side, moved to so many hundredths of its way from the middle.
+    let pixel = |(from, to): ([i32; 2], [i32; 2]), sample: i32, reach: i32| {
+        let moved = |from: i32, to: i32, middle: i32| {
+            let on = from + (to - from) * (2 * sample + 1) / (2 * SAMPLES);
+            usize::try_from(middle + (on - middle) * reach / 100).ok()
+        };
+        let width = usize::try_from(width).ok()?;
+        let x = moved(from[0], to[0], middle[0]).filter(|x| *x < width)?;
+        let y = moved(from[1], to[1], middle[1])?;
+        let pixel = pixels.get(y.checked_mul(width)?.checked_add(x)?)?;
+        Some(u32::from(*pixel))
     };
-    let [a, b, c, d] = corners;
-    let sides = [[a, b], [b, c], [c, d], [d, a]];
-    let shares = || (0..SAMPLES).map(|at| (f64::from(at) + 0.5) / f64::from(SAMPLES));
-    let inner: Vec<f64> = (sides.iter())
-        .flat_map(|side| {
-            shares()
-                .flat_map(move |share| shares().filter_map(move |reach| pixel(*side, share, reach)))
-        })
-        .collect();
-    let mean = inner.iter().sum::<f64>() / inner.len() as f64;
+    let (mut sum, mut count) = (0, 0);
+    for side in sides() {
+        for sample in 0..SAMPLES {
+            for inner in (0..SAMPLES).filter_map(|at| pixel(side, sample, 100 * at / SAMPLES)) {
+                (sum, count) = (sum + inner, count + 1);
+            }
+        }
+    }
     // What lies beyond the picture is not known to be dark.
-    sides.iter().all(|side| {
-        let dark = shares()
-            .filter(|share| pixel(*side, *share, QUIET_AT).is_some_and(|pixel| pixel < mean));
-        dark.count() <= DARK_MAX
+    let dark = |pixel: u32| pixel * count < sum;
+    sides().all(|side| {
+        let rim = (0..SAMPLES).filter_map(|sample| pixel(side, sample, QUIET_AT));
+        rim.filter(|pixel| dark(*pixel)).count() <= DARK_MAX
     })
 }
 
@@ -560,7 +559,7 @@ mod tests {
         let code = create(BarcodeFormat::MicroQRCode).from_str("12345");
         let style = write().scale(4).add_quiet_zones(false);
         let image = code.unwrap().to_image_with(&style).unwrap();
-        let (side, data) = (image.width() as usize, image.data());
+        let (side, data) = (usize::try_from(image.width()).unwrap(), image.data());
         let margin = 60;
         let width = side + 2 * margin;
         let drawn = |around: &dyn Fn(usize, usize) -> u8| {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use sortline_capture::{CaptureError, Clock, Frame, Options, Peer, Reader, RungStats};
-use sortline_read::{Country, Evidence, FrameResult, Policy, fuse_frames};
+use sortline_read::{Country, Evidence, FrameResult, Policy, fuse, fuse_frames};
 
 use super::score::{Found, FoundText};
 
@@ -95,8 +95,8 @@ impl Contender {
     /// Reads one frame and says how long that took: processor time of this thread, or elapsed time
     /// for a program of its own.
     pub fn read(&mut self, frame: &Frame) -> Found {
-        self.timed(|engine, _| match engine {
-            Engine::Ours(reader) => ours(&reader.read(frame)),
+        self.timed(|engine, policy| match engine {
+            Engine::Ours(reader) => ours(&reader.read(frame), policy),
             Engine::Peer(peer) => theirs(peer, frame),
         })
     }
@@ -108,7 +108,7 @@ impl Contender {
             Engine::Ours(reader) => {
                 let evidence = frames.iter().map(|frame| reader.read(frame).into());
                 let evidence: Vec<Evidence> = evidence.collect();
-                ours(&fuse_frames(&evidence, policy))
+                ours(&fuse_frames(&evidence, policy), policy)
             }
             Engine::Peer(peer) => {
                 let mut found = Found::default();
@@ -132,21 +132,27 @@ impl Contender {
     }
 }
 
-fn ours(result: &FrameResult) -> Found {
+fn ours(result: &FrameResult, policy: Policy) -> Found {
     let symbols = result.symbols.iter().map(|symbol| FoundText {
         format: format!("{:?}", symbol.format),
         text: symbol.text.clone(),
     });
     let named = result.identifiers.iter().filter(|i| i.names_parcel());
-    let destination = result.destination.as_ref();
+    let place = |result: &FrameResult| {
+        let to = result.destination.as_ref()?;
+        let country = to.country.map(Country::alpha2).unwrap_or_default();
+        let postcode = to.postcode.clone().unwrap_or_default();
+        Some((country.to_owned(), postcode, to.confidence))
+    };
+    let printed = Evidence {
+        text: result.text.clone(),
+        ..Evidence::default()
+    };
     Found {
         symbols: symbols.collect(),
         identifiers: named.map(|i| (i.value.clone(), i.confidence)).collect(),
-        destination: destination.map(|to| {
-            let country = to.country.map(Country::alpha2).unwrap_or_default();
-            let postcode = to.postcode.clone().unwrap_or_default();
-            (country.to_owned(), postcode, to.confidence)
-        }),
+        destination: place(result),
+        printed: place(&fuse(printed, policy)),
         time: Duration::ZERO,
     }
 }

@@ -23,6 +23,8 @@ pub struct Found {
     pub identifiers: Vec<(String, f32)>,
     /// Country, postcode and confidence of the destination.
     pub destination: Option<(String, String, f32)>,
+    /// The same by the printed text alone.
+    pub printed: Option<(String, String, f32)>,
     /// Time that it took.
     pub time: Duration,
 }
@@ -94,6 +96,8 @@ pub struct Trust {
     pub promised: f64,
 }
 
+/// Wrong reads of a section that are kept word by word.
+const WRONG_TEXTS_MAX: usize = 20;
 /// Width of a bin of angles, degrees.
 const BIN_DEGREES: f32 = 5.0;
 /// Bins from 0° to 45°.
@@ -118,10 +122,16 @@ pub struct Tally {
     pub angles: [Share; BINS],
     /// Texts that are on nothing in their frame, by the symbology they were read from.
     pub wrong: BTreeMap<String, u64>,
+    /// The first of these, with their symbology, and of the wrong destinations, with the right ones.
+    pub wrong_texts: Vec<String>,
     /// Country and postcode both right, of the frames where they are known.
     pub destinations: Share,
     /// Destinations of which country or postcode is wrong.
     pub destinations_wrong: u64,
+    /// Country and postcode both right by the printed text alone.
+    pub printed: Share,
+    /// Destinations by the printed text alone of which country or postcode is wrong.
+    pub printed_wrong: u64,
     /// Confidence kept, by bins of [`TRUST_FROM`].
     pub trust: [Trust; TRUST_FROM.len()],
     /// Time of each frame, microseconds, by its number of pixels.
@@ -169,6 +179,39 @@ impl Times {
     }
 }
 
+/// What a destination is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// Country and postcode are right.
+    Right,
+    /// One is right, the other not given, or neither is given.
+    Open,
+    /// One is wrong.
+    Wrong,
+}
+
+impl Verdict {
+    fn of(found: Option<&(String, String, f32)>, (country, postcode): &(String, String)) -> Self {
+        let plain = |text: &str| {
+            let kept = text.chars().filter(|c| c.is_alphanumeric());
+            kept.collect::<String>().to_uppercase()
+        };
+        let Some((c, p, _)) = found else {
+            return Self::Open;
+        };
+        let same = [c == country, plain(p) == plain(postcode)];
+        let given = [!c.is_empty(), !p.is_empty()];
+        if given.iter().zip(same).any(|(given, same)| *given && !same) {
+            return Self::Wrong;
+        }
+        if given == [true; 2] {
+            Self::Right
+        } else {
+            Self::Open
+        }
+    }
+}
+
 impl Tally {
     /// Counts one frame of `pixels` pixels.
     pub fn add(&mut self, expected: &Expected, found: &Found, pixels: u64) {
@@ -198,6 +241,7 @@ impl Tally {
             for (symbol, text) in found.symbols.iter().zip(&texts) {
                 if !expected.symbols.iter().any(|truth| truth.text == *text) {
                     *self.wrong.entry(symbol.format.clone()).or_default() += 1;
+                    self.note(|| format!("{} {text:?}", symbol.format));
                 }
             }
         }
@@ -212,31 +256,38 @@ impl Tally {
     }
 
     fn add_destination(&mut self, expected: &Expected, found: &Found) -> bool {
-        let plain = |text: &str| {
-            let kept = text.chars().filter(|c| c.is_alphanumeric());
-            kept.collect::<String>().to_uppercase()
-        };
-        let Some((country, postcode)) = &expected.destination else {
+        let Some(truth) = &expected.destination else {
             // A destination where nothing is addressed is made up.
-            let made_up = expected.complete && found.destination.is_some();
-            self.destinations_wrong += u64::from(made_up);
+            let made_up = |place: &Option<_>| u64::from(expected.complete && place.is_some());
+            self.destinations_wrong += made_up(&found.destination);
+            self.printed_wrong += made_up(&found.printed);
             return false;
         };
-        let right = found.destination.as_ref().map(|(c, p, _)| {
-            (
-                c == country || c.is_empty(),
-                plain(p) == plain(postcode) || p.is_empty(),
-            )
-        });
-        let both = matches!(&found.destination, Some((c, p, _)) if !c.is_empty() && !p.is_empty())
-            && right == Some((true, true));
-        self.destinations.add(both);
-        let wrong = right.is_some_and(|(c, p)| !c || !p);
+        let printed = Verdict::of(found.printed.as_ref(), truth);
+        self.printed.add(printed == Verdict::Right);
+        self.printed_wrong += u64::from(printed == Verdict::Wrong);
+        let verdict = Verdict::of(found.destination.as_ref(), truth);
+        self.destinations.add(verdict == Verdict::Right);
+        let wrong = verdict == Verdict::Wrong;
         self.destinations_wrong += u64::from(wrong);
-        if let Some((_, _, confidence)) = found.destination {
-            self.keep_word(confidence, !wrong);
+        if let Some((c, p, confidence)) = &found.destination {
+            self.keep_word(*confidence, !wrong);
+            if wrong {
+                let (country, postcode) = truth;
+                self.note(|| {
+                    format!(
+                        "destination {c} {p} at {confidence:.3} instead of {country} {postcode}"
+                    )
+                });
+            }
         }
-        both
+        verdict == Verdict::Right
+    }
+
+    fn note(&mut self, text: impl FnOnce() -> String) {
+        if self.wrong_texts.len() < WRONG_TEXTS_MAX {
+            self.wrong_texts.push(text());
+        }
     }
 
     fn add_identifiers(&mut self, expected: &Expected, found: &Found) {
@@ -337,6 +388,7 @@ mod tests {
         assert_eq!(tally.symbols, Share { read: 1, of: 4 });
         assert_eq!(tally.angles[2], Share { read: 1, of: 4 });
         assert_eq!(tally.wrong, BTreeMap::from([("ITF".to_owned(), 1)]));
+        assert_eq!(tally.wrong_texts, ["ITF \"1234567890\""]);
         assert_eq!(
             tally.formats.get("GS1-128"),
             Some(&Share { read: 1, of: 2 })
@@ -358,6 +410,7 @@ mod tests {
         for (country, postcode, confidence) in answers {
             let destination = Some((country.to_owned(), postcode.to_owned(), confidence));
             let found = Found {
+                printed: destination.clone(),
                 destination,
                 ..Found::default()
             };
@@ -365,6 +418,10 @@ mod tests {
         }
         assert_eq!(tally.destinations, Share { read: 1, of: 4 });
         assert_eq!(tally.destinations_wrong, 2);
+        let printed = (tally.printed, tally.printed_wrong);
+        assert_eq!(printed, (Share { read: 1, of: 4 }, 2));
+        let first = "destination PL 00-951 at 0.900 instead of PL 00-950";
+        assert_eq!(tally.wrong_texts.first().map(String::as_str), Some(first));
         assert_eq!(tally.identified, Share { read: 1, of: 4 });
         let at_90 = tally.trust[3];
         assert_eq!((at_90.count, at_90.right), (2, 1));

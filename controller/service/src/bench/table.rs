@@ -35,6 +35,8 @@ pub fn table(report: &Report) -> String {
     angles(&mut out, report);
     factors(&mut out, report);
     photos(&mut out, report);
+    printed(&mut out, report);
+    wrong(&mut out, report);
     trust(&mut out, report);
     rungs(&mut out, report);
     out
@@ -244,6 +246,41 @@ fn rungs(out: &mut String, report: &Report) {
 }
 
 /// Whether readings keep the confidence that they carry, over the whole run.
+/// Country and postcode by the printed text alone, where text was read.
+fn printed(out: &mut String, report: &Report) {
+    let mut any = false;
+    for (section, tallies) in report.sections() {
+        for (name, tally) in report.names().iter().zip(tallies) {
+            if tally.printed.read + tally.printed_wrong > 0 {
+                any = true;
+                let (right, wrong) = (percent(tally.printed), tally.printed_wrong);
+                let of = tally.printed.of;
+                let text = format!("by print alone: {right} % of {of} right, {wrong} wrong");
+                line(out, &format!("{:<NAME$} {name} {text}", section.title()));
+            }
+        }
+    }
+    if any {
+        out.push('\n');
+    }
+}
+
+/// What was read wrong, word by word.
+fn wrong(out: &mut String, report: &Report) {
+    let mut any = false;
+    for (section, tallies) in report.sections() {
+        for (name, tally) in report.names().iter().zip(tallies) {
+            for text in &tally.wrong_texts {
+                any = true;
+                line(out, &format!("wrong: {} {name} {text}", section.title()));
+            }
+        }
+    }
+    if any {
+        out.push('\n');
+    }
+}
+
 fn trust(out: &mut String, report: &Report) {
     let mut sums: BTreeMap<&str, [Trust; TRUST_FROM.len()]> = BTreeMap::new();
     for tallies in report.sections().values() {

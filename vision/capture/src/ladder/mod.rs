@@ -146,7 +146,8 @@ impl Ladder {
             self.patches(&mut climb)?;
             self.likelihoods(&mut climb);
             let bars_read = climb.out.symbols.iter().any(|s| !s.format.is_matrix());
-            if (!bars_read || climb.finest_px < FINE_PX) && shrink == 2 && self.most(Knob::Fine) > 0 {
+            if (!bars_read || climb.finest_px < FINE_PX) && shrink == 2 && self.most(Knob::Fine) > 0
+            {
                 self.fine(&mut climb)?;
             }
             if climb.out.symbols.is_empty() && self.most(Knob::Whole) > 0 {
