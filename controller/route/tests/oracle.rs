@@ -17,6 +17,8 @@ const CHANGE: i32 = 29_881_500;
 const FROM: i32 = CHANGE - 5 * DAY_MIN;
 const LENGTH: i32 = 17 * DAY_MIN;
 const LEGS_MAX: u8 = 8;
+/// Longer than any vehicle here is under way to the last stop where it can be boarded.
+const UNDER_WAY: i32 = 7 * DAY_MIN;
 
 /// Splitmix64: small, and the same everywhere.
 struct Draw(u64);
@@ -107,10 +109,12 @@ fn service(draw: &mut Draw, index: u64, places: u64) -> ServiceRow {
     let mut stops: Vec<String> = (0..places).map(|place| format!("P{place}")).collect();
     draw.shuffle(&mut stops);
     stops.truncate(usize::try_from(2 + draw.below(3)).unwrap());
+    // Some are under way for days.
+    let longest = if draw.below(4) == 0 { 4_000 } else { 900 };
     let runs: Vec<String> = stops
         .iter()
         .skip(1)
-        .map(|_| (1 + draw.below(900)).to_string())
+        .map(|_| (1 + draw.below(longest)).to_string())
         .collect();
     let departs: Vec<String> = (0..=draw.below(2)).map(|_| draw.clock()).collect();
     ServiceRow {
@@ -337,10 +341,11 @@ fn next_open(zone: &str, days: On<'_>, opens: &str, closes: &str) -> Vec<Option<
     all
 }
 
+/// Departures from the first stop: of vehicles that are under way when the window begins, too.
 fn departures(zone: &str, days: On<'_>, times: &str) -> Vec<i32> {
     let times: Vec<i32> = times.split(' ').map(minutes).collect();
     let mut seen = BTreeSet::new();
-    (FROM..FROM + LENGTH)
+    (FROM - UNDER_WAY..FROM + LENGTH)
         .filter(|at| {
             let local = at + zone_offset(zone, *at);
             let now = on_day(days, local) && times.contains(&local.rem_euclid(DAY_MIN));
@@ -481,7 +486,7 @@ impl<'a> Oracle<'a> {
                 .ok()
                 .and_then(|index| table.get(index).copied().flatten())
         };
-        for (leaves, arrives) in times {
+        for (leaves, arrives) in times.iter().filter(|(leaves, _)| *leaves >= FROM) {
             let mut at = Some(*arrives);
             if let Some((customs_open, p50)) = &border {
                 at = at.and_then(|at| open(customs_open, at)).map(|at| at + p50);
@@ -596,7 +601,7 @@ impl<'a> Oracle<'a> {
 }
 
 fn ready_of(seed: u64) -> i32 {
-    FROM + DAY_MIN + i32::try_from(seed % 7 * 1_440 + seed / 7 % 1_440).unwrap()
+    FROM + i32::try_from(seed % 8 * 1_440 + seed / 8 % 1_440).unwrap()
 }
 
 proptest! {
