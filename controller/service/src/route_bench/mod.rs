@@ -219,8 +219,10 @@ pub struct Risk {
 pub struct SortPlan {
     /// Making one.
     pub sortline: Times,
-    /// Largest gap to the bound, in percent.
+    /// Largest gap to Sortline's own bound, in percent; no assignment is below it.
     pub gap_percent: f64,
+    /// The same to the parcels of the fullest wave over all chutes: what HiGHS' bound begins with.
+    pub gap_to_share_percent: f64,
 }
 
 /// Everything.

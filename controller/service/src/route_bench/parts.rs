@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sortline_route::generator::Draw;
-use sortline_route::sortplan::{Chute, Demand, Task, Weights, optimise};
+use sortline_route::sortplan::{Chute, Demand, Proposal, Task, Weights, optimise};
 use sortline_route::{
     Change, Condition, DAY_MIN, Kind, Level, Minute, Mode, Node, Plan, Planner, Query, Reach,
     Replanned, Table,
@@ -154,17 +154,21 @@ impl Bench<'_> {
 
     pub(super) fn sort_plan(&self) -> SortPlan {
         (self.say)("sort plans");
-        let mut gap = 0.0f64;
+        let (mut gap, mut to_share) = (0.0f64, 0.0f64);
         let mut times = Vec::new();
         for seed in 0..20 {
             let task = task(self.plan.seed.wrapping_add(seed));
             let (made, time) = self.timed(|| optimise(&task));
             times.push(time);
-            gap = gap.max(made.map_or(1.0, |proposal| proposal.gap()));
+            gap = gap.max(made.as_ref().map_or(1.0, Proposal::gap));
+            let peak = made.map_or(0, |proposal| proposal.figures.peak);
+            let peak = number(usize::try_from(peak).unwrap_or(0));
+            to_share = to_share.max(peak / number(share(&task)) - 1.0);
         }
         SortPlan {
             sortline: Times::of(times),
             gap_percent: gap * 100.0,
+            gap_to_share_percent: to_share * 100.0,
         }
     }
 
@@ -285,6 +289,20 @@ impl Bench<'_> {
         let most = counts.into_iter().max_by_key(|(_, count)| *count);
         most.map_or_else(String::new, |(node, _)| self.network.id(node).to_owned())
     }
+}
+
+/// Parcels of the fullest wave over all chutes, rounded up.
+fn share(task: &Task) -> usize {
+    let waves = 0..task
+        .demands
+        .first()
+        .map_or(0, |demand| demand.parcels.len());
+    let of_wave = |wave: usize| -> usize {
+        let parcels = task.demands.iter().filter_map(|one| one.parcels.get(wave));
+        parcels.map(|parcels| *parcels as usize).sum()
+    };
+    let fullest = waves.map(of_wave).max().unwrap_or(0);
+    fullest.div_ceil(task.chutes.len().max(1)).max(1)
 }
 
 /// 300 destinations whose volumes are lognormal (3.0, 0.6), 40 chutes, 3 waves of 0.6 to 1.4.

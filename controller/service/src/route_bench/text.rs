@@ -170,7 +170,8 @@ fn figures(report: &Report) -> String {
          optimal\n\
          {}{}\
          risk: at most {:.4} from {} samples on {} routes, {:.4} in the mean\n\
-         sort plan: at most {:.2} % above the bound\n",
+         sort plan: at most {:.2} % above the bound that Sortline proves, {:.2} % above the fullest wave \
+         over all chutes, where the bound of HiGHS begins (plan optimise --exact)\n",
         point.per_second,
         point.times_petgraph,
         point.times_vulture,
@@ -201,6 +202,7 @@ fn figures(report: &Report) -> String {
         risk.routes,
         risk.mean,
         sort_plan.gap_percent,
+        sort_plan.gap_to_share_percent,
     )
 }
 
