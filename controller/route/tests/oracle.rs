@@ -605,7 +605,8 @@ fn ready_of(seed: u64) -> i32 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    // Some seeds give no sound network: more than a thousand remain.
+    #![proptest_config(ProptestConfig { cases: 1_300, ..ProptestConfig::default() })]
 
     #[test]
     fn earliest_arrivals_equal_the_time_expanded_graph(seed: u64) {
@@ -653,6 +654,51 @@ proptest! {
     }
 
     #[test]
+    fn the_latest_departure_is_the_last_that_arrives_in_time(seed: u64) {
+        let Some((tables, network)) = tables(seed) else { return Ok(()) };
+        let ready = Minute(ready_of(seed));
+        let from = network.find(&tables.places[0].id).unwrap();
+        let table = Table::from_site(&network, from, ready);
+        for (to, info) in network.nodes().filter(|(to, _)| *to != from) {
+            let Some(promise) = table.earliest(to) else { continue };
+            let latest = network.latest_departure(from, to, promise).unwrap();
+            prop_assert!(latest >= ready, "{}", info.id);
+            let at = |ready| Table::from_site(&network, from, ready).earliest(to);
+            prop_assert_eq!(at(latest), Some(promise), "{}", info.id);
+            let late = at(latest.after(1));
+            prop_assert!(late.is_none_or(|late| late > promise), "{}", info.id);
+        }
+    }
+
+    #[test]
+    fn the_order_of_rows_does_not_matter(seed: u64) {
+        let Some((mut tables, network)) = tables(seed) else { return Ok(()) };
+        let mut draw = Draw(seed ^ 1);
+        draw.shuffle(&mut tables.places);
+        draw.shuffle(&mut tables.services);
+        draw.shuffle(&mut tables.customs);
+        draw.shuffle(&mut tables.zones);
+        let other = Network::new(&tables).unwrap();
+        let query = |network: &Network, to: &str| Query {
+            from: network.find("P0").or_else(|| network.find("P1")).unwrap(),
+            to: network.find(to).unwrap(),
+            ready: Minute(ready_of(seed)),
+            weight_g: 700,
+            level: Level::Express,
+            promise: None,
+            options: 4,
+        };
+        for zone in tables.zones.iter().filter(|_| network.find("P0").or(network.find("P1")).is_some()) {
+            let left = network.options(&query(&network, &zone.id));
+            prop_assert_eq!(left, other.options(&query(&other, &zone.id)));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
     fn sets_with_emissions_equal_the_sweep_and_tolerance_keeps_near_to_them(seed: u64) {
         let Some((tables, network)) = tables(seed) else { return Ok(()) };
         let ready = ready_of(seed);
@@ -692,47 +738,6 @@ proptest! {
                         && within(found.2, grams)
                 }), "to {}", info.id);
             }
-        }
-    }
-
-    #[test]
-    fn the_latest_departure_is_the_last_that_arrives_in_time(seed: u64) {
-        let Some((tables, network)) = tables(seed) else { return Ok(()) };
-        let ready = Minute(ready_of(seed));
-        let from = network.find(&tables.places[0].id).unwrap();
-        let table = Table::from_site(&network, from, ready);
-        for (to, info) in network.nodes().filter(|(to, _)| *to != from) {
-            let Some(promise) = table.earliest(to) else { continue };
-            let latest = network.latest_departure(from, to, promise).unwrap();
-            prop_assert!(latest >= ready, "{}", info.id);
-            let at = |ready| Table::from_site(&network, from, ready).earliest(to);
-            prop_assert_eq!(at(latest), Some(promise), "{}", info.id);
-            let late = at(latest.after(1));
-            prop_assert!(late.is_none_or(|late| late > promise), "{}", info.id);
-        }
-    }
-
-    #[test]
-    fn the_order_of_rows_does_not_matter(seed: u64) {
-        let Some((mut tables, network)) = tables(seed) else { return Ok(()) };
-        let mut draw = Draw(seed ^ 1);
-        draw.shuffle(&mut tables.places);
-        draw.shuffle(&mut tables.services);
-        draw.shuffle(&mut tables.customs);
-        draw.shuffle(&mut tables.zones);
-        let other = Network::new(&tables).unwrap();
-        let query = |network: &Network, to: &str| Query {
-            from: network.find("P0").or_else(|| network.find("P1")).unwrap(),
-            to: network.find(to).unwrap(),
-            ready: Minute(ready_of(seed)),
-            weight_g: 700,
-            level: Level::Express,
-            promise: None,
-            options: 4,
-        };
-        for zone in tables.zones.iter().filter(|_| network.find("P0").or(network.find("P1")).is_some()) {
-            let left = network.options(&query(&network, &zone.id));
-            prop_assert_eq!(left, other.options(&query(&other, &zone.id)));
         }
     }
 }
