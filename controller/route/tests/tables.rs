@@ -161,15 +161,32 @@ fn vehicles_under_way_when_the_window_begins_are_boarded_at_their_next_stops() {
         until: "2026-11-18".into(),
         runs: "no".into(),
     }];
-    let arrive = |tables: &Tables| {
-        let network = Network::new(tables).unwrap();
+    let cancelled = Condition {
+        id: "cancelled".into(),
+        from: clock(-5, 17, 0),
+        to: clock(-5, 19, 0),
+        change: Change::Cancel {
+            service: "RUN".into(),
+        },
+        reason: "no driver".into(),
+    };
+    let arrive_under = |tables: &Tables, conditions: &[Condition]| {
+        let mut network = Network::new(tables).unwrap();
+        network.set_conditions(conditions).unwrap();
         let at_b = Query {
             from: network.find("B").unwrap(),
             ..query(&network, "C", clock(0, 12, 0))
         };
         network.options(&at_b)[0].arrive
     };
+    let arrive = |tables: &Tables| arrive_under(tables, &[]);
     assert_eq!(arrive(&tables), clock(0, 21, 30));
+    // It is told by when it left, and the telling is felt until it is at its last stop.
+    let network = Network::new(&tables).unwrap();
+    assert_eq!(network.felt_after(&cancelled.change), 7_200 + 30 + 120);
+    assert_eq!(arrive_under(&tables, &[cancelled]), clock(7, 21, 30));
+    let closed = Change::Close { place: "B".into() };
+    assert_eq!(network.felt_after(&closed), 0);
     // A day off holds for it too, though that day lies before the window.
     tables.services[0].calendar = "OFF".into();
     assert_eq!(arrive(&tables), clock(7, 21, 30));
