@@ -14,7 +14,9 @@ use crate::micros::Micros;
 use crate::network::{Kind, Mode, Network, Node, NodeInfo, Promise};
 use crate::postcode::Postcodes;
 use crate::tables::{CustomsRow, PlaceRow, Problem, TableName, Tables};
-use crate::time::{Exceptions, Hours, Offsets, WeekHours, local_days, parse_day};
+use crate::time::{
+    Exceptions, Hours, Offsets, UNDER_WAY_MAX_MIN, WeekHours, Window, local_days, parse_day,
+};
 use crate::timetable::Timetable;
 
 /// Longest run of a stretch, and of a delivery: 60 days.
@@ -171,7 +173,12 @@ impl<'a> Build<'a> {
     fn calendars(&mut self) {
         let edges = Offsets::new(0, Vec::new());
         // A day more on both sides: clocks are up to 14 hours from UTC.
-        let window = local_days(&edges, self.network.window);
+        let Window { from, to } = self.network.window;
+        let window = Window {
+            from: from.after(-UNDER_WAY_MAX_MIN),
+            to,
+        };
+        let window = local_days(&edges, window);
         let days = window.start() - 1..=window.end() + 1;
         let mut all: BTreeMap<&'a str, BTreeMap<i32, bool>> = BTreeMap::new();
         for (row, line) in self.tables.calendars.iter().enumerate() {

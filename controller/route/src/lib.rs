@@ -60,4 +60,4 @@ pub use tables::{
     CalendarRow, CustomsRow, DelayRow, PlaceRow, Problem, ServiceRow, Settings, TableName, Tables,
     ZoneRow,
 };
-pub use time::{DAY_MIN, Minute, Offsets, Window};
+pub use time::{DAY_MIN, Minute, Offsets, UNDER_WAY_MAX_MIN, Window};

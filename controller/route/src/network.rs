@@ -331,8 +331,9 @@ impl Network {
             departures: self
                 .services
                 .iter()
-                .map(|service| service.departures.len())
-                .sum(),
+                .flat_map(|service| &service.departures)
+                .filter(|start| self.window.holds(**start))
+                .count(),
         }
     }
 

@@ -43,6 +43,16 @@ pub struct Window {
     pub to: Minute,
 }
 
+impl Window {
+    pub(crate) fn holds(self, at: Minute) -> bool {
+        self.from <= at && at < self.to
+    }
+}
+
+/// Longest time that a service is under way, its stops counted in: 180 days. Those that left so long
+/// before a window call at stops within it, so clocks and calendars are needed from then on.
+pub const UNDER_WAY_MAX_MIN: i32 = 180 * DAY_MIN;
+
 /// What the clocks of a time zone show, over a window: each step holds from its minute on. The
 /// first step holds from the beginning of time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -233,7 +243,7 @@ pub(crate) fn unroll(days: &Days, times: &[i32], offsets: &Offsets, window: Wind
             all.extend(times.iter().map(|time| offsets.utc(day * DAY_MIN + time)));
         }
     }
-    all.retain(|at| *at >= window.from && *at < window.to);
+    all.retain(|at| window.holds(*at));
     all.sort_unstable();
     all.dedup();
     all

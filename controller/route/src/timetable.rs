@@ -445,6 +445,9 @@ fn departures(network: &Network, leg: &Leg, effects: &Effects, out: &mut Vec<Run
     let here = effects.on(network, leg);
     for start in &service.departures {
         let departs = start.after(leg.offset);
+        if departs < network.window.from {
+            continue;
+        }
         let run = match &here {
             None => {
                 let arrive = departs.after(leg.run);

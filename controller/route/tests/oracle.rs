@@ -17,6 +17,8 @@ const CHANGE: i32 = 29_881_500;
 const FROM: i32 = CHANGE - 5 * DAY_MIN;
 const LENGTH: i32 = 17 * DAY_MIN;
 const LEGS_MAX: u8 = 8;
+/// Longer than any vehicle here is under way to the last stop where it can be boarded.
+const UNDER_WAY: i32 = 7 * DAY_MIN;
 
 /// Splitmix64: small, and the same everywhere.
 struct Draw(u64);
@@ -107,10 +109,12 @@ fn service(draw: &mut Draw, index: u64, places: u64) -> ServiceRow {
     let mut stops: Vec<String> = (0..places).map(|place| format!("P{place}")).collect();
     draw.shuffle(&mut stops);
     stops.truncate(usize::try_from(2 + draw.below(3)).unwrap());
+    // Some are under way for days.
+    let longest = if draw.below(4) == 0 { 4_000 } else { 900 };
     let runs: Vec<String> = stops
         .iter()
         .skip(1)
-        .map(|_| (1 + draw.below(900)).to_string())
+        .map(|_| (1 + draw.below(longest)).to_string())
         .collect();
     let departs: Vec<String> = (0..=draw.below(2)).map(|_| draw.clock()).collect();
     ServiceRow {
@@ -337,10 +341,11 @@ fn next_open(zone: &str, days: On<'_>, opens: &str, closes: &str) -> Vec<Option<
     all
 }
 
+/// Departures from the first stop: of vehicles that are under way when the window begins, too.
 fn departures(zone: &str, days: On<'_>, times: &str) -> Vec<i32> {
     let times: Vec<i32> = times.split(' ').map(minutes).collect();
     let mut seen = BTreeSet::new();
-    (FROM..FROM + LENGTH)
+    (FROM - UNDER_WAY..FROM + LENGTH)
         .filter(|at| {
             let local = at + zone_offset(zone, *at);
             let now = on_day(days, local) && times.contains(&local.rem_euclid(DAY_MIN));
@@ -481,7 +486,7 @@ impl<'a> Oracle<'a> {
                 .ok()
                 .and_then(|index| table.get(index).copied().flatten())
         };
-        for (leaves, arrives) in times {
+        for (leaves, arrives) in times.iter().filter(|(leaves, _)| *leaves >= FROM) {
             let mut at = Some(*arrives);
             if let Some((customs_open, p50)) = &border {
                 at = at.and_then(|at| open(customs_open, at)).map(|at| at + p50);
@@ -596,11 +601,12 @@ impl<'a> Oracle<'a> {
 }
 
 fn ready_of(seed: u64) -> i32 {
-    FROM + DAY_MIN + i32::try_from(seed % 7 * 1_440 + seed / 7 % 1_440).unwrap()
+    FROM + i32::try_from(seed % 8 * 1_440 + seed / 8 % 1_440).unwrap()
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    // Some seeds give no sound network: more than a thousand remain.
+    #![proptest_config(ProptestConfig { cases: 1_300, ..ProptestConfig::default() })]
 
     #[test]
     fn earliest_arrivals_equal_the_time_expanded_graph(seed: u64) {
@@ -648,6 +654,51 @@ proptest! {
     }
 
     #[test]
+    fn the_latest_departure_is_the_last_that_arrives_in_time(seed: u64) {
+        let Some((tables, network)) = tables(seed) else { return Ok(()) };
+        let ready = Minute(ready_of(seed));
+        let from = network.find(&tables.places[0].id).unwrap();
+        let table = Table::from_site(&network, from, ready);
+        for (to, info) in network.nodes().filter(|(to, _)| *to != from) {
+            let Some(promise) = table.earliest(to) else { continue };
+            let latest = network.latest_departure(from, to, promise).unwrap();
+            prop_assert!(latest >= ready, "{}", info.id);
+            let at = |ready| Table::from_site(&network, from, ready).earliest(to);
+            prop_assert_eq!(at(latest), Some(promise), "{}", info.id);
+            let late = at(latest.after(1));
+            prop_assert!(late.is_none_or(|late| late > promise), "{}", info.id);
+        }
+    }
+
+    #[test]
+    fn the_order_of_rows_does_not_matter(seed: u64) {
+        let Some((mut tables, network)) = tables(seed) else { return Ok(()) };
+        let mut draw = Draw(seed ^ 1);
+        draw.shuffle(&mut tables.places);
+        draw.shuffle(&mut tables.services);
+        draw.shuffle(&mut tables.customs);
+        draw.shuffle(&mut tables.zones);
+        let other = Network::new(&tables).unwrap();
+        let query = |network: &Network, to: &str| Query {
+            from: network.find("P0").or_else(|| network.find("P1")).unwrap(),
+            to: network.find(to).unwrap(),
+            ready: Minute(ready_of(seed)),
+            weight_g: 700,
+            level: Level::Express,
+            promise: None,
+            options: 4,
+        };
+        for zone in tables.zones.iter().filter(|_| network.find("P0").or(network.find("P1")).is_some()) {
+            let left = network.options(&query(&network, &zone.id));
+            prop_assert_eq!(left, other.options(&query(&other, &zone.id)));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
     fn sets_with_emissions_equal_the_sweep_and_tolerance_keeps_near_to_them(seed: u64) {
         let Some((tables, network)) = tables(seed) else { return Ok(()) };
         let ready = ready_of(seed);
@@ -687,47 +738,6 @@ proptest! {
                         && within(found.2, grams)
                 }), "to {}", info.id);
             }
-        }
-    }
-
-    #[test]
-    fn the_latest_departure_is_the_last_that_arrives_in_time(seed: u64) {
-        let Some((tables, network)) = tables(seed) else { return Ok(()) };
-        let ready = Minute(ready_of(seed));
-        let from = network.find(&tables.places[0].id).unwrap();
-        let table = Table::from_site(&network, from, ready);
-        for (to, info) in network.nodes().filter(|(to, _)| *to != from) {
-            let Some(promise) = table.earliest(to) else { continue };
-            let latest = network.latest_departure(from, to, promise).unwrap();
-            prop_assert!(latest >= ready, "{}", info.id);
-            let at = |ready| Table::from_site(&network, from, ready).earliest(to);
-            prop_assert_eq!(at(latest), Some(promise), "{}", info.id);
-            let late = at(latest.after(1));
-            prop_assert!(late.is_none_or(|late| late > promise), "{}", info.id);
-        }
-    }
-
-    #[test]
-    fn the_order_of_rows_does_not_matter(seed: u64) {
-        let Some((mut tables, network)) = tables(seed) else { return Ok(()) };
-        let mut draw = Draw(seed ^ 1);
-        draw.shuffle(&mut tables.places);
-        draw.shuffle(&mut tables.services);
-        draw.shuffle(&mut tables.customs);
-        draw.shuffle(&mut tables.zones);
-        let other = Network::new(&tables).unwrap();
-        let query = |network: &Network, to: &str| Query {
-            from: network.find("P0").or_else(|| network.find("P1")).unwrap(),
-            to: network.find(to).unwrap(),
-            ready: Minute(ready_of(seed)),
-            weight_g: 700,
-            level: Level::Express,
-            promise: None,
-            options: 4,
-        };
-        for zone in tables.zones.iter().filter(|_| network.find("P0").or(network.find("P1")).is_some()) {
-            let left = network.options(&query(&network, &zone.id));
-            prop_assert_eq!(left, other.options(&query(&other, &zone.id)));
         }
     }
 }

@@ -113,7 +113,9 @@ fn skewed(seed: u64) -> Task {
 
 #[test]
 fn skewed_volumes_are_within_one_percent_of_the_bound() {
-    for seed in 0..20 {
+    // Of the last ones a large destination keeps others out of its chute, so that a fair share of a
+    // wave is out of reach.
+    for seed in (0..20).chain([75, 204, 206, 294, 338]) {
         let proposal = optimise(&skewed(seed)).unwrap();
         assert!(
             proposal.gap() <= 0.01,

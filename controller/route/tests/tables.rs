@@ -149,6 +149,50 @@ fn a_cut_off_missed_by_a_minute_costs_a_day() {
 }
 
 #[test]
+fn vehicles_under_way_when_the_window_begins_are_boarded_at_their_next_stops() {
+    let mut tables = tables();
+    // On Wednesdays at 18:00 from A, five days to B: last week's is there on Monday.
+    tables.services[0].days = "3".into();
+    tables.services[0].run_min = "7200>120".into();
+    tables.services.remove(2);
+    tables.calendars = vec![CalendarRow {
+        calendar: "OFF".into(),
+        from: "2026-11-18".into(),
+        until: "2026-11-18".into(),
+        runs: "no".into(),
+    }];
+    let cancelled = Condition {
+        id: "cancelled".into(),
+        from: clock(-5, 17, 0),
+        to: clock(-5, 19, 0),
+        change: Change::Cancel {
+            service: "RUN".into(),
+        },
+        reason: "no driver".into(),
+    };
+    let arrive_under = |tables: &Tables, conditions: &[Condition]| {
+        let mut network = Network::new(tables).unwrap();
+        network.set_conditions(conditions).unwrap();
+        let at_b = Query {
+            from: network.find("B").unwrap(),
+            ..query(&network, "C", clock(0, 12, 0))
+        };
+        network.options(&at_b)[0].arrive
+    };
+    let arrive = |tables: &Tables| arrive_under(tables, &[]);
+    assert_eq!(arrive(&tables), clock(0, 21, 30));
+    // It is told by when it left, and the telling is felt until it is at its last stop.
+    let network = Network::new(&tables).unwrap();
+    assert_eq!(network.felt_after(&cancelled.change), 7_200 + 30 + 120);
+    assert_eq!(arrive_under(&tables, &[cancelled]), clock(7, 21, 30));
+    let closed = Change::Close { place: "B".into() };
+    assert_eq!(network.felt_after(&closed), 0);
+    // A day off holds for it too, though that day lies before the window.
+    tables.services[0].calendar = "OFF".into();
+    assert_eq!(arrive(&tables), clock(7, 21, 30));
+}
+
+#[test]
 fn customs_waits_for_its_hours_and_the_weekend() {
     let network = Network::new(&tables()).unwrap();
     // Ready on Friday evening: at the border on Saturday, presented on Monday at 8.
@@ -551,6 +595,18 @@ fn bad_services_are_refused() {
     refused(
         |t| t.services[1].id = "RUN".into(),
         "services.csv, record 2, id: found `RUN`",
+    );
+}
+
+#[test]
+fn a_service_is_under_way_for_at_most_half_a_year() {
+    refused(
+        |t| {
+            t.services[0].stops = "A>B>C>D".into();
+            t.services[0].run_min = "86400>86400>86400".into();
+        },
+        "services.csv, record 1, run_min: found `259260 minutes and more from the first stop on`, \
+         allowed: at most 259200, dwell_min counted in",
     );
 }
 

@@ -13,7 +13,7 @@ use jiff::tz::{Offset, TimeZone};
 use serde::de::DeserializeOwned;
 use sortline_route::compliance::Rules;
 use sortline_route::{
-    DAY_MIN, Minute, Network, Node, Offsets, Settings, TableName, Tables, Window,
+    DAY_MIN, Minute, Network, Node, Offsets, Settings, TableName, Tables, UNDER_WAY_MAX_MIN, Window,
 };
 
 use crate::conditions::Conditions;
@@ -380,8 +380,8 @@ fn clocks<'a>(names: impl Iterator<Item = &'a str>, window: Window) -> BTreeMap<
 }
 
 fn offsets(zone: &TimeZone, window: Window) -> Option<Offsets> {
-    // Unrolling looks a few days beyond the window.
-    let from = timestamp(window.from.after(-4 * DAY_MIN))?;
+    // Unrolling looks a few days beyond the window, and at vehicles that left long before it.
+    let from = timestamp(window.from.after(-UNDER_WAY_MAX_MIN - 4 * DAY_MIN))?;
     let to = timestamp(window.to.after(4 * DAY_MIN))?;
     let changes = zone
         .following(from)
@@ -530,6 +530,21 @@ mod tests {
         let berlin = &all["Europe/Berlin"];
         assert_eq!(berlin.clock(from), "Sat 02:00");
         assert_eq!(berlin.clock(from.after(2 * DAY_MIN)), "Mon 01:00");
+    }
+
+    #[test]
+    fn clocks_are_known_when_vehicles_under_way_have_left() {
+        // Berlin's clocks went forward on the 29th of March.
+        let from = minute("2026-04-05T00:00Z".parse().unwrap()).unwrap();
+        let window = Window {
+            from,
+            to: from.after(3 * DAY_MIN),
+        };
+        let all = clocks(["Europe/Berlin"].into_iter(), window);
+        let berlin = &all["Europe/Berlin"];
+        assert_eq!(berlin.clock(from), "Sun 02:00");
+        assert_eq!(berlin.clock(from.after(-10 * DAY_MIN)), "Thu 01:00");
+        assert_eq!(berlin.clock(from.after(-UNDER_WAY_MAX_MIN)), "Tue 02:00");
     }
 
     fn problem(file: &str, from: &str, to: &str) -> String {

@@ -8,7 +8,7 @@ use crate::cells::At;
 use crate::micros::Micros;
 use crate::network::{Clearance, Kind, Leg, Mode, Node, Service};
 use crate::tables::{ServiceRow, TableName};
-use crate::time::{Days, Exceptions, Minute, unroll};
+use crate::time::{Days, Exceptions, Minute, UNDER_WAY_MAX_MIN, Window, unroll};
 
 /// A service's stops with the minutes of arrival and departure at each.
 struct Run {
@@ -23,6 +23,12 @@ impl Run {
         let stretches = self.times.iter().zip(self.times.iter().skip(1));
         let between = stretches.skip(board).take(alight - board);
         between.map(|(from, to)| i64::from(to.0 - from.1)).sum()
+    }
+
+    /// Minutes from the first stop until the last place where a parcel can be boarded is left.
+    fn last_boarding(&self) -> i32 {
+        let boarded = self.times.iter().rev().nth(1);
+        boarded.map_or(0, |(_, leaves)| *leaves)
     }
 }
 
@@ -46,9 +52,10 @@ impl Build<'_> {
             let times = self.running(at, service, stops.len());
             let Some(times) = times else { continue };
             self.speed(at, mode, &stops, &times);
-            let index = self.unroll_service(at, mode, service, &stops);
-            self.loading(at, index, &stops, &times);
-            self.service_legs(at, service, index, &Run { mode, stops, times });
+            let run = Run { mode, stops, times };
+            let index = self.unroll_service(at, service, &run);
+            self.loading(at, index, &run);
+            self.service_legs(at, service, index, &run);
         }
     }
 
@@ -111,6 +118,12 @@ impl Build<'_> {
         let mut clock = 0;
         for run in runs {
             clock += self.problems.whole(at, "run_min", run, 1..=RUN_MAX);
+            if clock > UNDER_WAY_MAX_MIN {
+                let found = format!("{clock} minutes and more from the first stop on");
+                let allowed = format!("at most {UNDER_WAY_MAX_MIN}, dwell_min counted in");
+                self.problems.add(at, "run_min", &found, &allowed);
+                return None;
+            }
             times.push((clock, clock + dwell));
             clock += dwell;
         }
@@ -156,18 +169,8 @@ impl Build<'_> {
         2.0 * 6_371.0 * (half(other_lat - lat) + across).sqrt().min(1.0).asin()
     }
 
-    fn unroll_service(
-        &mut self,
-        at: At,
-        mode: Mode,
-        service: &ServiceRow,
-        stops: &[Node],
-    ) -> usize {
-        let clock = stops
-            .first()
-            .and_then(|node| self.network.node(*node))
-            .map_or(0, |n| n.clock);
-        let departures = self.departures(at, service, clock);
+    fn unroll_service(&mut self, at: At, service: &ServiceRow, run: &Run) -> usize {
+        let departures = self.departures(at, service, run);
         let capacity =
             self.problems
                 .whole(at, "capacity_kg", &service.capacity_kg, 1..=100_000_000);
@@ -179,7 +182,7 @@ impl Build<'_> {
         self.network.service_ids.insert(service.id.clone(), number);
         self.network.services.push(Service {
             id: service.id.clone(),
-            mode,
+            mode: run.mode,
             carrier: service.carrier.clone(),
             departures,
             capacity_g: i64::from(capacity) * 1_000,
@@ -190,8 +193,9 @@ impl Build<'_> {
         self.network.services.len() - 1
     }
 
-    /// Departures from the first stop: each time on the service's days, or on its own.
-    fn departures(&mut self, at: At, service: &ServiceRow, clock: usize) -> Vec<Minute> {
+    /// Departures from the first stop: each time on the service's days, or on its own. Those before
+    /// the window are of vehicles that can still be boarded within it.
+    fn departures(&mut self, at: At, service: &ServiceRow, run: &Run) -> Vec<Minute> {
         let but = self.calendar(at, &service.calendar);
         let but: Option<&Exceptions> = but.as_ref();
         let days = self.problems.days(at, &service.days);
@@ -216,7 +220,13 @@ impl Build<'_> {
             let allowed = "at least one local time HH:MM";
             self.problems.add(at, "departs", &service.departs, allowed);
         }
-        let (offsets, window) = (self.offsets(clock), self.network.window);
+        let first = run.stops.first().and_then(|node| self.network.node(*node));
+        let offsets = self.offsets(first.map_or(0, |info| info.clock));
+        let Window { from, to } = self.network.window;
+        let window = Window {
+            from: from.after(-run.last_boarding()),
+            to,
+        };
         let mut all: Vec<Minute> = by_days
             .iter()
             .flat_map(|(days, times)| unroll(days, times, &offsets, window))
@@ -227,9 +237,9 @@ impl Build<'_> {
     }
 
     /// A vehicle that leaves while the place is closed cannot be loaded there.
-    fn loading(&mut self, at: At, service: usize, stops: &[Node], times: &[(i32, i32)]) {
-        let last = stops.len().saturating_sub(1);
-        for (stop, (_, leaves)) in stops.iter().zip(times).take(last) {
+    fn loading(&mut self, at: At, service: usize, run: &Run) {
+        let last = run.stops.len().saturating_sub(1);
+        for (stop, (_, leaves)) in run.stops.iter().zip(&run.times).take(last) {
             let found = {
                 let network = &self.network;
                 let hours = network.node(*stop).and_then(|info| info.hours);
@@ -240,7 +250,8 @@ impl Build<'_> {
                     .map(|service| &service.departures);
                 let closed = runs.zip(hours).and_then(|(runs, hours)| {
                     let mut all = runs.iter().map(|run| run.after(*leaves));
-                    all.find(|leaves| *leaves < network.window.to && !hours.is_open(*leaves))
+                    let window = network.window;
+                    all.find(|leaves| window.holds(*leaves) && !hours.is_open(*leaves))
                 });
                 closed
                     .map(|at| format!("{} at {}", network.text_clock(*stop, at), network.id(*stop)))

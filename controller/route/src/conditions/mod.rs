@@ -221,6 +221,22 @@ impl Network {
         self.effects(conditions).map(|_| ())
     }
 
+    /// For how many minutes after its stretch a change is still felt. Runs are told by when they leave
+    /// their first stop, and call at others for days; what is told of places and borders is over.
+    #[must_use]
+    pub fn felt_after(&self, change: &Change) -> i32 {
+        let subject = change.subject();
+        if !matches!(subject, Subject::Service(_) | Subject::Passage(_)) {
+            return 0;
+        }
+        let hit = self.legs.iter().filter(|leg| subject.touches(self, leg));
+        let last = hit.map(|leg| leg.offset + leg.run).max().unwrap_or(0);
+        match change.what() {
+            What::Late(minutes) => last.saturating_add(minutes),
+            What::Gone | What::Weather(_) => last,
+        }
+    }
+
     fn effects(&self, conditions: &[Condition]) -> Result<Effects, BadCondition> {
         let mut ids = BTreeSet::new();
         let mut effects = Effects::default();

@@ -5,17 +5,18 @@
 //! the price of changing chutes and of walking. A destination with more parcels than a fair share
 //! may get several chutes.
 //!
-//! Method: longest processing time first, then moves and exchanges away from the peak until the
-//! lower bound is met or none helps, then, while the peak is more than 1 % above the bound, trades of
-//! two parts each way between two chutes, then moves and exchanges that lower the other costs and keep
-//! the peak (Graham: Bounds on multiprocessing timing anomalies, SIAM J. Appl. Math. 17, 1969, for
-//! the first step). The bound holds for every assignment: a wave's parcels over all chutes, or the
-//! largest part that cannot be split.
+//! Method: longest processing time first, then moves and exchanges away from the peak until none
+//! helps, then, while the peak is more than 1 % above a fair share, trades of two parts each way
+//! between two chutes, then moves and exchanges that lower the other costs and keep the peak (Graham:
+//! Bounds on multiprocessing timing anomalies, SIAM J. Appl. Math. 17, 1969, for the first step).
+//! The bound is of every assignment, and tells where a fair share is out of reach.
 
+mod bound;
 mod improve;
 mod score;
 
 use crate::generator::real;
+use bound::bound;
 use improve::Search;
 pub(crate) use score::Loads;
 
@@ -325,23 +326,6 @@ fn part(index: usize, demand: &Demand, number: usize, share: usize) -> Part {
         last_wave: demand.last_wave,
         now: if share == 0 { demand.chute } else { None },
     }
-}
-
-/// No assignment of these parts has a smaller peak.
-pub(crate) fn bound(parts: &[Part], chutes: usize) -> i64 {
-    let waves = parts.first().map_or(0, |part| part.parcels.len());
-    let number = i64::try_from(chutes.max(1)).unwrap_or(1);
-    let of_wave = |wave: usize| {
-        let all = || {
-            parts
-                .iter()
-                .filter_map(move |part| part.parcels.get(wave).copied())
-        };
-        let sum: i64 = all().sum();
-        let share = sum / number + i64::from(sum % number != 0);
-        share.max(all().max().unwrap_or(0))
-    };
-    (0..waves).map(of_wave).max().unwrap_or(0)
 }
 
 fn proposal(task: &Task, parts: &[Part], place: &[usize]) -> Proposal {

@@ -6,6 +6,7 @@
 //! and mean waits for what ignoring the timetable costs; vulture (RAPTOR) gets three weeks, every
 //! pair of places a route of two stops.
 
+mod exact;
 mod flights;
 mod graphs;
 mod pareto;
@@ -24,6 +25,7 @@ use sortline_route::{
     Bounds, Connection, DAY_MIN, Kind, Minute, Network, Node, Reach, TableName, Tables, Window,
 };
 
+pub use exact::Difference;
 pub use flights::{Flights, measure as flights};
 pub use text::table;
 pub use weeks::Site;
@@ -106,6 +108,8 @@ pub struct PointToPoint {
     pub compared: usize,
     /// Answers that differ.
     pub mismatches: usize,
+    /// The queries of these.
+    pub differences: Vec<Difference>,
 }
 
 /// One origin to all places.
@@ -215,8 +219,10 @@ pub struct Risk {
 pub struct SortPlan {
     /// Making one.
     pub sortline: Times,
-    /// Largest gap to the bound, in percent.
+    /// Largest gap to Sortline's own bound, in percent; no assignment is below it.
     pub gap_percent: f64,
+    /// The same to the parcels of the fullest wave over all chutes: what HiGHS' bound begins with.
+    pub gap_to_share_percent: f64,
 }
 
 /// Everything.

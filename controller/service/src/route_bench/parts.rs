@@ -3,92 +3,26 @@
 use std::sync::Arc;
 
 use sortline_route::generator::Draw;
-use sortline_route::sortplan::{Chute, Demand, Task, Weights, optimise};
+use sortline_route::sortplan::{Chute, Demand, Proposal, Task, Weights, optimise};
 use sortline_route::{
-    Bounds, Change, Condition, DAY_MIN, Kind, Level, Minute, Mode, Node, Plan, Planner, Query,
-    Reach, Replanned, Table,
+    Change, Condition, DAY_MIN, Kind, Level, Minute, Mode, Node, Plan, Planner, Query, Reach,
+    Replanned, Table,
 };
 use tokio::sync::watch;
 
-use super::graphs::{Static, TimeExpanded};
-use super::raptor::Raptor;
-use super::{
-    Bench, Disruption, Ignoring, OneToAll, PointToPoint, Question, Risk, SortPlan, Times, number,
-    part,
-};
+use super::graphs::Static;
+use super::{Bench, Disruption, Ignoring, OneToAll, Question, Risk, SortPlan, Times, number, part};
 
 /// Samples drawn for a probability.
 const SAMPLES: usize = 100_000;
 
 impl Bench<'_> {
-    pub(super) fn point_to_point(&mut self) -> PointToPoint {
-        (self.say)("lower bounds");
-        let mut bounds = Vec::new();
-        for to in self.questions.iter().map(|question| question.to) {
-            if !self.bounds.contains_key(&to) {
-                let (made, time) = self.timed(|| Bounds::new(&self.network, to));
-                self.bounds.insert(to, made);
-                bounds.push(time);
-            }
-        }
-        (self.say)("point to point");
-        // The first round only warms the caches.
-        let (_, _) = self.arrivals();
-        let (answers, times) = self.arrivals();
-        self.answers = answers;
-        let (expanded, wrong_expanded) = self.expanded();
-        let (raptor, wrong_raptor) = self.raptor();
-        let both = |peer: &Times| {
-            let ours = times.get(..peer.queries).unwrap_or_default();
-            peer.mean_us / (ours.iter().sum::<f64>() / number(ours.len().max(1)))
-        };
-        let sortline = Times::of(times.clone());
-        PointToPoint {
-            per_second: 1e6 / sortline.mean_us,
-            sortline,
-            bounds: Times::of(bounds),
-            times_petgraph: both(&expanded),
-            times_vulture: both(&raptor),
-            compared: expanded.queries + raptor.queries,
-            mismatches: wrong_expanded + wrong_raptor,
-            petgraph_time_expanded: expanded,
-            vulture: raptor,
-        }
-    }
-
     pub(super) fn nodes(&self) -> usize {
         self.network.nodes().count()
     }
 
-    fn asked(&self, limit: usize) -> impl Iterator<Item = (&Question, &Option<Minute>)> {
+    pub(super) fn asked(&self, limit: usize) -> impl Iterator<Item = (&Question, &Option<Minute>)> {
         self.questions.iter().zip(&self.answers).take(limit)
-    }
-
-    fn expanded(&self) -> (Times, usize) {
-        (self.say)("petgraph, time-expanded");
-        let graph = TimeExpanded::new(self.nodes(), &self.departures, Self::week());
-        let (mut times, mut wrong) = (Vec::new(), 0);
-        for (question, ours) in self.asked(self.plan.expanded) {
-            let query = || graph.arrival(question.from, question.ready, question.to);
-            let (theirs, time) = self.timed(query);
-            times.push(time);
-            wrong += usize::from(theirs != *ours);
-        }
-        (Times::of(times), wrong)
-    }
-
-    fn raptor(&self) -> (Times, usize) {
-        (self.say)("vulture");
-        let raptor = Raptor::new(self.nodes(), &self.departures, Self::week(), false);
-        let mut cache = raptor.cache();
-        let (mut times, mut wrong) = (Vec::new(), 0);
-        for (question, ours) in self.asked(self.plan.raptor) {
-            let Question { from, ready, to } = *question;
-            let (theirs, time) = self.timed(|| raptor.arrival(from, ready, to, &mut cache));
-            times.push(time);
-            wrong += usize::from(theirs != *ours);
-        }
-        (Times::of(times), wrong)
     }
 
     pub(super) fn one_to_all(&self) -> OneToAll {
@@ -220,17 +154,21 @@ impl Bench<'_> {
 
     pub(super) fn sort_plan(&self) -> SortPlan {
         (self.say)("sort plans");
-        let mut gap = 0.0f64;
+        let (mut gap, mut to_share) = (0.0f64, 0.0f64);
         let mut times = Vec::new();
         for seed in 0..20 {
             let task = task(self.plan.seed.wrapping_add(seed));
             let (made, time) = self.timed(|| optimise(&task));
             times.push(time);
-            gap = gap.max(made.map_or(1.0, |proposal| proposal.gap()));
+            gap = gap.max(made.as_ref().map_or(1.0, Proposal::gap));
+            let peak = made.map_or(0, |proposal| proposal.figures.peak);
+            let peak = number(usize::try_from(peak).unwrap_or(0));
+            to_share = to_share.max(peak / number(share(&task)) - 1.0);
         }
         SortPlan {
             sortline: Times::of(times),
             gap_percent: gap * 100.0,
+            gap_to_share_percent: to_share * 100.0,
         }
     }
 
@@ -351,6 +289,20 @@ impl Bench<'_> {
         let most = counts.into_iter().max_by_key(|(_, count)| *count);
         most.map_or_else(String::new, |(node, _)| self.network.id(node).to_owned())
     }
+}
+
+/// Parcels of the fullest wave over all chutes, rounded up.
+fn share(task: &Task) -> usize {
+    let waves = 0..task
+        .demands
+        .first()
+        .map_or(0, |demand| demand.parcels.len());
+    let of_wave = |wave: usize| -> usize {
+        let parcels = task.demands.iter().filter_map(|one| one.parcels.get(wave));
+        parcels.map(|parcels| *parcels as usize).sum()
+    };
+    let fullest = waves.map(of_wave).max().unwrap_or(0);
+    fullest.div_ceil(task.chutes.len().max(1)).max(1)
 }
 
 /// 300 destinations whose volumes are lognormal (3.0, 0.6), 40 chutes, 3 waves of 0.6 to 1.4.

@@ -86,7 +86,7 @@ pub fn start(
     routing
 }
 
-/// Conditions of an earlier run that are not over and fit the network.
+/// Conditions of an earlier run that are still felt and fit the network.
 fn usable(mut conditions: Conditions, routes: Option<&Routes>) -> Conditions {
     let now = clock::wall();
     let fits = |one: &Told| {
@@ -98,9 +98,11 @@ fn usable(mut conditions: Conditions, routes: Option<&Routes>) -> Conditions {
             routes.is_some_and(|routes| routes.network.check_conditions(&counted).is_ok())
         })
     };
-    conditions
-        .condition
-        .retain(|told| told.to > now && fits(told));
+    let felt = |told: &Told| {
+        let minutes = routes.map_or(0, |routes| routes.network.felt_after(&told.change));
+        told.to > now || now.duration_since(told.to).as_secs() < 60 * i64::from(minutes)
+    };
+    conditions.condition.retain(|told| felt(told) && fits(told));
     conditions
 }
 
