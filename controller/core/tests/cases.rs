@@ -609,6 +609,25 @@ mod tests {
     }
 
     #[test]
+    fn e17_a_count_that_stands_at_once_is_not_believed() {
+        // Parcels of one length at one distance, and the count loses nearly that while no photo-eye
+        // behind induction is busy: induction takes two parcels for one.
+        for before in 2..=4 {
+            let mut plant = Plant::new(0, Faults::default());
+            for number in 1..=12 {
+                plant.lay(number, 150, u16::try_from(number).unwrap());
+                plant.run(65);
+                plant.stalled = false;
+                plant.run(40);
+                plant.stalled = number == before;
+                plant.run(435);
+            }
+            plant.drain();
+            plant.assert_sound();
+        }
+    }
+
+    #[test]
     fn e18_a_jam_on_the_belt_pauses_inductions_until_it_is_cleared() {
         let mut plant = Plant::new(0, Faults::default());
         plant.run(100);

@@ -1,6 +1,8 @@
-//! Is the encoder's count to be believed? Steps beyond the drive's speed, travel backwards and
-//! a count that stands while parcels pass photo-eyes all mean that no stroke may rest on it.
+//! Is the encoder's count to be believed? Steps beyond the drive's speed, travel backwards, a count
+//! that stands while parcels pass photo-eyes and one that stops harder than a belt can all mean that
+//! no stroke may rest on it.
 
+use super::brake::Brake;
 use crate::planted;
 use crate::topology::Geometry;
 use crate::{EyeId, LineTime, Ticks};
@@ -44,6 +46,7 @@ pub(super) struct Encoder {
     lag: i64,
     /// Counts beyond what the belt can have run at nominal speed, in the last step.
     leap: i32,
+    brake: Brake,
 }
 
 impl Encoder {
@@ -60,6 +63,7 @@ impl Encoder {
             speed: 0,
             lag: 0,
             leap: 0,
+            brake: Brake::new(geometry),
         }
     }
 
@@ -123,6 +127,9 @@ impl Encoder {
             return self.distrust(now);
         }
         self.forward(at);
+        if self.brake.stalls(now, at) {
+            return self.distrust(now);
+        }
         let back = self
             .suspect_since
             .is_some_and(|since| since.after_ms(RECOVERY_MS) <= now);
@@ -182,12 +189,14 @@ impl Encoder {
         self.latched = Some((now, at));
         self.last_edge = None;
         self.speed_base = None;
+        self.brake.forget();
     }
 
     /// The time between two lives of the controller is not known: any forward travel is possible.
     pub(super) fn forget_time(&mut self) {
         self.latched = self.latched.map(|(_, at)| (LineTime::default(), at));
         self.speed_base = None;
+        self.brake.forget();
     }
 
     fn begin(&mut self, now: LineTime, at: Ticks) {
@@ -265,6 +274,7 @@ mod tests {
             speed: 0,
             lag: 0,
             leap: 0,
+            brake: Brake::of(1_500, 9_810, 37),
         }
     }
 
@@ -308,12 +318,28 @@ mod tests {
 
     #[test]
     fn a_standing_belt_earns_no_credit() {
-        let stands: Vec<(u64, u32)> = (1..=50)
-            .map(|step: u64| (step.saturating_mul(100), 0))
-            .collect();
-        let (_, mut encoder) = after_a_second(&stands);
+        let stands = (3..=50).map(|step: u64| (step.saturating_mul(100), 200));
+        let runs_out = [(100, 100), (200, 170)];
+        let steps: Vec<(u64, u32)> = runs_out.into_iter().chain(stands).collect();
+        let (last, mut encoder) = after_a_second(&steps);
+        assert_eq!(last, Verdict::Same);
         let now = LineTime(1_000_000).after_ms(5_010);
-        assert_eq!(encoder.belt(now, Ticks(1_200)), Verdict::Suspect);
+        assert_eq!(encoder.belt(now, Ticks(1_400)), Verdict::Suspect);
+    }
+
+    #[test]
+    fn a_count_that_stands_at_once_is_not_believed_until_it_runs_again() {
+        let (_, mut encoder) = after_a_second(&[(10, 15), (110, 15)]);
+        assert!(encoder.suspect());
+        let mut verdict = Verdict::Same;
+        for step in 1..=300_u32 {
+            let now = LineTime(1_110_000).after_ms(u64::from(step).saturating_mul(10));
+            let run = step.saturating_sub(50).saturating_mul(15);
+            verdict = encoder.belt(now, Ticks(815_u32.saturating_add(run)));
+            assert_eq!(verdict == Verdict::Recovered, step == 250, "{step}");
+            assert_eq!(encoder.suspect(), step < 250, "{step}");
+        }
+        assert_eq!(verdict, Verdict::Same);
     }
 
     #[test]
