@@ -398,6 +398,41 @@ fn number_in_use_by_another_command_is_refused() {
     );
     assert_eq!(rig.result(1), AckCode::Accepted);
     assert_eq!(rig.status().health.strokes, 1);
+    // Nor is that of a stroke that is on, or of a trigger that waits, free.
+    rig.seq = 1;
+    assert_eq!(rig.trigger(0, 500, 9), AckCode::Accepted);
+    rig.run_to(120);
+    assert_eq!(rig.node.outputs(), 1);
+    for seq in [1, 2] {
+        let other = Command {
+            device: 2,
+            at: 1_000,
+            seq,
+            ..command
+        };
+        let words = other.encode();
+        rig.node.write(map::COMMAND.start, &words).unwrap();
+        let last = rig.status().lease.last_result;
+        assert_eq!(last, Some(refused(Refusal::Overlap)), "{seq}");
+    }
+}
+
+#[test]
+fn an_epoch_says_why_the_one_before_ended() {
+    let mut rig = Rig::armed();
+    let check = |rig: &mut Rig, fault: u16| {
+        let health = rig.status().health;
+        assert_eq!(health.last_fault, fault);
+        let event = (EventKind::NewEpoch, 0, fault, 0, health.epoch.into());
+        assert_eq!(rig.events().last(), Some(&event));
+    };
+    check(&mut rig, 0);
+    for ms in [50, 150] {
+        rig.node.millis(ms);
+    }
+    check(&mut rig, 1);
+    rig.node.stop(true);
+    check(&mut rig, 2);
 }
 
 #[test]
@@ -715,6 +750,7 @@ fn eyes_are_stamped_and_numbered() {
     rig.node.eye(3, true);
     rig.node.eye(4, true);
     rig.node.eye(200, true);
+    assert_eq!(rig.status().levels.eyes, 8);
     rig.run_to(20);
     rig.node.eye(3, false);
     assert_eq!(
@@ -725,6 +761,62 @@ fn eyes_are_stamped_and_numbered() {
         ]
     );
     assert_eq!(rig.status().rings.next, (7 << 16) + 2);
+    assert_eq!(rig.status().levels.eyes, 0);
+}
+
+#[test]
+fn the_next_jam_is_foreseen_while_the_belt_moves() {
+    let mut rig = Rig::new();
+    rig.run_to(1);
+    assert_eq!(rig.node.next_millis(), None);
+    rig.node.eye(2, true);
+    assert_eq!(rig.node.next_millis(), Some(1_000));
+    rig.wait(150);
+    assert_eq!(rig.node.next_millis(), Some(1_000));
+    rig.node.eye(1, true);
+    rig.run_to(2);
+    rig.wait(40);
+    assert_eq!(rig.node.next_millis(), Some(1_000), "the one blocked first");
+    rig.node.eye(2, false);
+    assert_eq!(rig.node.next_millis(), Some(1_150));
+    // The belt stands, and nothing can clear it.
+    rig.wait(300);
+    assert_eq!(rig.node.next_millis(), None);
+    rig.node.millis(rig.now + 60_000);
+    assert_eq!(rig.status().levels.jams, 0);
+    rig.now += 60_000;
+    while rig.status().levels.jams == 0 {
+        let due = rig.node.next_millis();
+        rig.node.encoder(rig.node.count() + 1);
+        rig.wait(1);
+        if rig.status().levels.jams != 0 {
+            assert_eq!(due, Some(rig.now));
+        }
+    }
+    assert_eq!(rig.status().levels.jams, 2);
+    assert_eq!(rig.node.next_millis(), None, "latched already");
+}
+
+#[test]
+fn without_a_jam_time_nothing_latches() {
+    let mut node = Node::new(
+        Limits {
+            jam_ms: 0,
+            ..limits()
+        },
+        7,
+    );
+    node.millis(0);
+    node.encoder(1);
+    node.eye(2, true);
+    assert_eq!(node.next_millis(), None);
+    for ms in 1..=100 {
+        node.encoder(1 + ms);
+        node.millis(ms);
+    }
+    let mut words = [0; map::STATUS_WORDS];
+    node.read(map::STATUS.start, &mut words).unwrap();
+    assert_eq!(map::Status::decode(&words).unwrap().levels.jams, 0);
 }
 
 #[test]
