@@ -49,7 +49,9 @@ impl Rig {
     fn armed() -> Self {
         let mut rig = Self::new();
         rig.control(OWNER, 100, ControlRequest::Arm).unwrap();
-        assert!(rig.status().health.flags.has(Flags::ARMED));
+        let status = rig.status();
+        assert!(status.health.flags.has(Flags::ARMED));
+        assert_eq!((status.lease.owner, status.lease.watchdog_ms), (OWNER, 100));
         rig
     }
 
@@ -83,6 +85,8 @@ impl Rig {
         }
         .encode();
         self.node.write(map::HEARTBEAT.start, &words).unwrap();
+        let lease = self.status().lease;
+        assert!(lease.owner != OWNER || lease.heartbeat == self.beats);
     }
 
     /// Time goes on by `ms`, with heartbeats; the belt stands.
@@ -475,6 +479,7 @@ fn hold_ends_in_milliseconds_when_the_belt_stands() {
         rig.run_to(100);
         rig.wait(lasts - 1);
         assert_eq!(rig.node.outputs(), 1, "asked {asked}");
+        assert_eq!(rig.node.next_millis(), Some(rig.now + 1), "asked {asked}");
         rig.wait(1);
         assert_eq!(rig.node.outputs(), 0, "asked {asked}");
     }
@@ -545,7 +550,13 @@ fn stop_takes_effect_at_once_and_needs_a_reset() {
     rig.stroke(0, 100, 400);
     rig.stroke(2, 300, 10);
     rig.run_to(150);
+    let circuit = |rig: &Rig| {
+        let flags = rig.status().health.flags;
+        [Flags::STOP_OPEN, Flags::STOP_LATCHED].map(|flag| flags.has(flag))
+    };
+    assert_eq!(circuit(&rig), [false, false]);
     rig.node.stop(true);
+    assert_eq!(circuit(&rig), [true, true]);
     assert_eq!(rig.node.outputs(), 0);
     assert_eq!(rig.status().health.epoch, 9);
     rig.run_to(400);
@@ -557,6 +568,7 @@ fn stop_takes_effect_at_once_and_needs_a_reset() {
     attempt(&mut rig, ControlRequest::Arm, ControlResult::StopOpen);
     attempt(&mut rig, ControlRequest::Reset, ControlResult::StopOpen);
     rig.node.stop(false);
+    assert_eq!(circuit(&rig), [false, true]);
     attempt(&mut rig, ControlRequest::Arm, ControlResult::Latched);
     assert_eq!(rig.stroke(2, 500, 10), refused(Refusal::Stopped));
     attempt(&mut rig, ControlRequest::Reset, ControlResult::Done);
@@ -647,6 +659,18 @@ fn values_not_allowed_change_nothing() {
 }
 
 #[test]
+fn a_write_is_no_longer_than_modbus_allows() {
+    let mut rig = Rig::new();
+    let words = [0; map::WRITE_MAX as usize + 1];
+    let all = rig.node.write(map::COMMAND.start, &words);
+    assert_eq!(all, Err(Exception::IllegalValue));
+    let most = rig.node.write(map::COMMAND.start, &words[1..]);
+    assert_eq!(most, Err(Exception::IllegalAddress));
+    let none = rig.node.write(map::COMMAND.start, &[]);
+    assert_eq!(none, Err(Exception::IllegalValue));
+}
+
+#[test]
 fn reads_of_any_length() {
     let rig = Rig::new();
     let check = |address: u16, words: usize, expected: Result<(), Exception>| {
@@ -683,6 +707,7 @@ fn triggers_are_given_at_their_count() {
     assert_eq!(rig.trigger(1, 100, 70_000), AckCode::Accepted);
     assert_eq!(rig.trigger(1, 100, 70_001), refused(Refusal::Overlap));
     assert_eq!(rig.trigger(0, 100, 70_002), AckCode::Accepted);
+    assert_eq!(rig.status().health.triggers, 2);
     rig.run_to(99);
     assert_eq!(rig.node.take_trigger(), None);
     rig.run_to(100);
@@ -996,7 +1021,9 @@ fn modbus_bits_and_write_with_read() {
         ],
         &[3, 2, 0xFF, 0xFB],
     );
-    check(&[&[5, 0x0B, 0x42, 0xFF, 0]], &[5, 0x0B, 0x42, 0xFF, 0]);
+    let on = [5, 0x0B, 0x42, 0xFF, 0];
+    check(&[&on], &on);
+    check(&[&on, &on, &[3, 0, 180, 0, 1]], &[3, 2, 0, 4]);
     check(&[&[5, 0x0B, 0x42, 0xFF, 1]], &[0x85, 3]);
     check(&[&[5, 0x0B, 0x42, 1, 0]], &[0x85, 3]);
     check(&[&[5, 0x0B, 0x42, 0xFF]], &[0x85, 3]);
@@ -1025,6 +1052,10 @@ fn modbus_bits_and_write_with_read() {
     let mut long = vec![23, 0, 180, 0, 1, 0, 181, 0, 122, 244];
     long.resize(long.len() + 244, 0);
     check(&[&long], &[0x97, 3]);
+    // One register fewer is no more than a request may hold, but than the mailbox has.
+    long.truncate(long.len() - 2);
+    (long[8], long[9]) = (121, 242);
+    check(&[&long], &[0x97, 2]);
     let mut reply = [0; sortline_logic::PDU_MAX];
     let all = [1, 0x7D, 0x08, 7, 0xD0]; // 2,000 bits from the middle of register 2,000 on
     assert_eq!(Rig::new().node.answer(&all, &mut reply), 252);

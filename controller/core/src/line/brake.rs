@@ -129,10 +129,9 @@ mod tests {
         }
         assert!(stalls(full().chain([8])), "at once");
         assert!(stalls(full().chain([12, 9, 6, 3])), "within 50 ms");
-        assert!(
-            !stalls(std::iter::repeat_n(7, 100)),
-            "0.7 m/s may stop at once"
-        );
+        let slow = |step| stalls(std::iter::repeat_n(step, 100));
+        assert!(!slow(9), "0.9 m/s may stop at once");
+        assert!(slow(10));
         assert!(!stalls([0, 0]), "it never ran");
     }
 
@@ -155,6 +154,17 @@ mod tests {
         assert!(!tell(179, 150), "79 ms");
         assert!(tell(185, 150) && tell(400, 150));
         assert!(!tell(410, 157) && !tell(520, 157), "0.7 m/s for 10 ms");
+    }
+
+    #[test]
+    fn counts_close_together_say_nothing_of_speed() {
+        let mut brake = Brake::of(1_500, 9_810, 37);
+        for step in 0..=50_u32 {
+            let (now, at) = (LineTime(u64::from(step) * 10_000), Ticks(5 * step));
+            assert!(!brake.stalls(now, at));
+            assert!(!brake.stalls(LineTime(now.0 + 100), Ticks(at.0 + 2)));
+        }
+        assert!(!brake.stalls(LineTime(600_000), Ticks(252)));
     }
 
     #[test]

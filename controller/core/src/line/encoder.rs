@@ -124,6 +124,7 @@ impl Encoder {
         self.measure_speed(now, at);
         if !planted::is(24) && (travel < 0 || i64::from(travel) > allowed) {
             self.count = Some(at);
+            self.brake.forget();
             return self.distrust(now);
         }
         self.forward(at);
@@ -355,6 +356,33 @@ mod tests {
             );
         }
         assert_eq!((verdict, encoder.suspect()), (Verdict::Recovered, false));
+    }
+
+    #[test]
+    fn doubt_does_not_end_while_the_count_stands() {
+        let jumps = [(10, 2_000), (500, 2_735)];
+        let stands = (6..=40).map(|n| (n * 100, 2_735));
+        let steps: Vec<(u64, u32)> = jumps.into_iter().chain(stands).collect();
+        let (last, mut encoder) = after_a_second(&steps);
+        assert_eq!((last, encoder.suspect()), (Verdict::Same, true));
+        let runs = encoder.belt(LineTime(5_010_000), Ticks(3_536));
+        assert_eq!((runs, encoder.suspect()), (Verdict::Recovered, false));
+    }
+
+    #[test]
+    fn an_edge_beyond_the_drive_is_not_believed() {
+        for (ticks, verdict) in [(319, Verdict::Same), (320, Verdict::Suspect)] {
+            let (_, mut encoder) = after_a_second(&[]);
+            let at = Ticks(800 + ticks);
+            let now = LineTime(1_010_000);
+            assert_eq!(encoder.edge(now, EyeId(1), at), verdict, "{ticks}");
+            let count = if verdict == Verdict::Same {
+                at
+            } else {
+                Ticks(800)
+            };
+            assert_eq!(encoder.count(), Some(count));
+        }
     }
 
     #[test]
