@@ -386,6 +386,49 @@ mod tests {
     }
 
     #[test]
+    fn an_edge_told_late_moves_nothing_back() {
+        let (_, mut encoder) = after_a_second(&[(10, 115)]);
+        assert_eq!(encoder.leap(), 100, "beyond the nominal speed");
+        let late = encoder.edge(LineTime(1_011_000), EyeId(1), Ticks(900));
+        assert_eq!((late, encoder.count()), (Verdict::Same, Some(Ticks(915))));
+        let next = encoder.edge(LineTime(1_012_000), EyeId(2), Ticks(916));
+        assert_eq!((next, encoder.count()), (Verdict::Same, Some(Ticks(916))));
+        assert_eq!(encoder.told(), Some(Ticks(915)));
+        assert_eq!(after_a_second(&[(10, 15)]).1.leap(), 0);
+    }
+
+    #[test]
+    fn a_node_that_comes_back_may_have_counted_on() {
+        let (_, mut encoder) = after_a_second(&[]);
+        let soon = LineTime(1_010_000);
+        for (at, continues) in [(799, false), (800, true), (1_119, true), (1_120, false)] {
+            assert_eq!(encoder.continues(soon, Ticks(at)), continues, "{at}");
+        }
+        assert_eq!(encoder.likely_travel(LineTime(1_100_000)), Some(150));
+        encoder.rebase(soon, Ticks(5), true);
+        let known = (encoder.count(), encoder.told());
+        assert_eq!(known, (Some(Ticks(800)), Some(Ticks(5))));
+        assert_eq!(encoder.likely_travel(LineTime(1_100_000)), None);
+        encoder.rebase(soon, Ticks(5), false);
+        assert_eq!(encoder.count(), Some(Ticks(5)));
+    }
+
+    #[test]
+    fn what_ran_while_the_controller_was_away_is_open() {
+        let (_, mut encoder) = after_a_second(&[]);
+        encoder.forget_time();
+        assert_eq!(encoder.likely_travel(LineTime(1_100_000)), None);
+        let now = LineTime(1_010_000);
+        assert!(encoder.continues(now, Ticks(2_000)));
+        assert_eq!(encoder.belt(now, Ticks(2_000)), Verdict::Same);
+        let mut new = self::encoder();
+        assert_eq!((new.count(), new.told()), (None, None));
+        assert_eq!(new.belt(now, Ticks(7)), Verdict::Same);
+        let known = (new.count(), new.told(), new.moved_at());
+        assert_eq!(known, (Some(Ticks(7)), Some(Ticks(7)), now));
+    }
+
+    #[test]
     fn edges_at_two_eyes_on_a_standing_count_are_a_stall() {
         let (_, mut encoder) = after_a_second(&[(10, 15)]);
         let later = LineTime(1_010_000).after_ms(300);
