@@ -13,7 +13,7 @@ mod tests {
     use sortline_core::topology::Topology;
     use sortline_core::{
         Action, AlarmChange, AlarmKind, Alternative, ChuteId, ChuteState, Command, Destination,
-        DestinationSource, Edge, Event, EyeId, InductionLevel, Line, NodeFault, Obstacle,
+        DestinationSource, Edge, Event, EyeId, InductionLevel, Line, NoRead, NodeFault, Obstacle,
         OperatorCommand, Outcome, ParcelId, Permille, Refusal, RejectCause, Resolution, SortPlan,
         Status, Step, StrokeResult,
     };
@@ -852,6 +852,32 @@ mod tests {
         plant.drain();
         plant.assert_sound();
         plant
+    }
+
+    #[test]
+    fn e22_who_comes_round_is_read_again() {
+        let none = RejectCause::NoRead {
+            reason: NoRead::NoFrame,
+        };
+        for (seen, laps) in [(true, 1), (false, 3)] {
+            let mut plant = Plant::new(
+                0,
+                Faults {
+                    stuck_at: [(1, 3)].into(),
+                    ..Faults::default()
+                },
+            );
+            plant.lay(1, 300, 3);
+            plant.run(9_000);
+            plant.faults.stuck_at.clear();
+            plant.faults.no_frame.extend((!seen).then_some(1));
+            plant.drain();
+            plant.assert_sound();
+            assert_eq!(plant.line.counters().recirculations, laps);
+            assert_eq!(plant.sorted(), usize::from(seen));
+            let expected = if seen { vec![] } else { vec![none] };
+            assert_eq!(causes(&plant), expected, "known by order and length alone");
+        }
     }
 
     #[test]
