@@ -1049,16 +1049,21 @@ fn modbus_bits_and_write_with_read() {
     let refused = [23, 0, 90, 0, 1, 0, 181, 0, 1, 2, 1, 2];
     check(&[&refused], &[0x97, 2]);
     check(&[&refused, &[3, 0, 181, 0, 1]], &[3, 2, 0, 0]);
-    let mut long = vec![23, 0, 180, 0, 1, 0, 181, 0, 122, 244];
-    long.resize(long.len() + 244, 0);
-    check(&[&long], &[0x97, 3]);
-    // One register fewer is no more than a request may hold, but than the mailbox has.
-    long.truncate(long.len() - 2);
-    (long[8], long[9]) = (121, 242);
-    check(&[&long], &[0x97, 2]);
     let mut reply = [0; sortline_logic::PDU_MAX];
     let all = [1, 0x7D, 0x08, 7, 0xD0]; // 2,000 bits from the middle of register 2,000 on
     assert_eq!(Rig::new().node.answer(&all, &mut reply), 252);
+}
+
+#[test]
+fn modbus_write_with_read_has_room_for_the_address_to_read() {
+    // One register too many for a request, and one too many for the mailbox only.
+    for (registers, exception) in [(122, 3), (121, 2)] {
+        let mut request = vec![23, 0, 180, 0, 1, 0, 181, 0, registers, 2 * registers];
+        request.resize(request.len() + 2 * usize::from(registers), 0);
+        let mut reply = [0; sortline_logic::PDU_MAX];
+        let length = Rig::new().node.answer(&request, &mut reply);
+        assert_eq!(reply[..length], [0x97, exception], "{registers}");
+    }
 }
 
 impl Rig {

@@ -507,6 +507,9 @@ mod tests {
         assert_eq!(machine.free(1), Some(Ticks(401)));
         assert!(machine.goes_back(busy(1, 0, 600, 750)), "later");
         assert_eq!(machine.free(1), Some(Ticks(750)));
+        let mut other = machine.clone();
+        other.release(Seq(1));
+        assert_eq!(other.free(0), Some(Ticks(550)), "the other side's is kept");
         assert!(machine.goes_back(busy(9, 0, 700, 850)), "it was forgotten");
         assert_eq!(machine.free(1), Some(Ticks(850)));
     }
