@@ -20,6 +20,7 @@ mod alarms;
 mod associate;
 mod baseline;
 mod beam;
+mod brake;
 mod carriers;
 mod chutes;
 mod confirm;

@@ -13,7 +13,7 @@ mod tests {
     use sortline_core::topology::Topology;
     use sortline_core::{
         Action, AlarmChange, AlarmKind, Alternative, ChuteId, ChuteState, Command, Destination,
-        DestinationSource, Edge, Event, EyeId, InductionLevel, Line, NodeFault, Obstacle,
+        DestinationSource, Edge, Event, EyeId, InductionLevel, Line, NoRead, NodeFault, Obstacle,
         OperatorCommand, Outcome, ParcelId, Permille, Refusal, RejectCause, Resolution, SortPlan,
         Status, Step, StrokeResult,
     };
@@ -609,6 +609,25 @@ mod tests {
     }
 
     #[test]
+    fn e17_a_count_that_stands_at_once_is_not_believed() {
+        // Parcels of one length at one distance, and the count loses nearly that while no photo-eye
+        // behind induction is busy: induction takes two parcels for one.
+        for before in 2..=4 {
+            let mut plant = Plant::new(0, Faults::default());
+            for number in 1..=12 {
+                plant.lay(number, 150, u16::try_from(number).unwrap());
+                plant.run(65);
+                plant.stalled = false;
+                plant.run(40);
+                plant.stalled = number == before;
+                plant.run(435);
+            }
+            plant.drain();
+            plant.assert_sound();
+        }
+    }
+
+    #[test]
     fn e18_a_jam_on_the_belt_pauses_inductions_until_it_is_cleared() {
         let mut plant = Plant::new(0, Faults::default());
         plant.run(100);
@@ -833,6 +852,32 @@ mod tests {
         plant.drain();
         plant.assert_sound();
         plant
+    }
+
+    #[test]
+    fn e22_who_comes_round_is_read_again() {
+        let none = RejectCause::NoRead {
+            reason: NoRead::NoFrame,
+        };
+        for (seen, laps) in [(true, 1), (false, 3)] {
+            let mut plant = Plant::new(
+                0,
+                Faults {
+                    stuck_at: [(1, 3)].into(),
+                    ..Faults::default()
+                },
+            );
+            plant.lay(1, 300, 3);
+            plant.run(9_000);
+            plant.faults.stuck_at.clear();
+            plant.faults.no_frame.extend((!seen).then_some(1));
+            plant.drain();
+            plant.assert_sound();
+            assert_eq!(plant.line.counters().recirculations, laps);
+            assert_eq!(plant.sorted(), usize::from(seen));
+            let expected = if seen { vec![] } else { vec![none] };
+            assert_eq!(causes(&plant), expected, "known by order and length alone");
+        }
     }
 
     #[test]

@@ -132,15 +132,33 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_long_parcel_gets_a_frame_of_each_part() {
+    /// Cameras that see 250 mm of the belt at 1,500 mm.
+    fn in_parts() -> Plant {
         let mut config = demo();
         for camera in &mut config.cameras {
             camera.view_mm = 250;
             camera.position_mm = 1_500;
         }
-        let cameras = config.cameras.len();
-        let mut plant = Plant::on(Topology::new(config).unwrap(), 0, Faults::default());
+        Plant::on(Topology::new(config).unwrap(), 0, Faults::default())
+    }
+
+    #[test]
+    fn a_part_that_no_frame_shows_may_have_another_label() {
+        for (travel, sorted) in [(1_600, 0), (1_800, 1)] {
+            let mut plant = in_parts();
+            plant.lay(1, 260, 3);
+            plant.run(travel);
+            plant.faults.no_frame.push(1);
+            plant.drain();
+            plant.assert_sound();
+            assert_eq!(plant.sorted(), sorted, "{travel}");
+        }
+    }
+
+    #[test]
+    fn a_long_parcel_gets_a_frame_of_each_part() {
+        let mut plant = in_parts();
+        let cameras = plant.config.cameras.len();
         for (number, length, frames) in [(1, 240, 1), (2, 260, 2), (3, 600, 3)] {
             let before = triggers(&plant);
             plant.lay(number, length, 3);

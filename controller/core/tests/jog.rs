@@ -58,11 +58,17 @@ impl Rig {
         }
     }
 
-    /// The belt runs to a count at its nominal speed.
+    /// The belt runs to a count at its nominal speed, and brakes with 5 m/s² before it.
     fn runs_to(&mut self, count: u32) {
         while self.count < count {
-            self.runs(10, (count - self.count).min(15));
+            self.runs(10, (count - self.count).isqrt().min(15));
         }
+    }
+
+    /// The belt runs for a while, and comes to a stand.
+    fn ran(&mut self, ms: u64) {
+        self.runs(ms, 15);
+        self.runs_to(self.count + 225);
     }
 
     fn jogs(&mut self, diverter: DiverterId) -> Vec<Action> {
@@ -166,11 +172,11 @@ fn not_while_the_belt_moves_or_just_did() {
     rig.runs(200, 15);
     check_refused(rig, JogRefusal::BeltMoves);
     let mut rig = Rig::new();
-    rig.runs(200, 15);
+    rig.ran(200);
     rig.waits(400);
     check_refused(rig, JogRefusal::BeltMoves);
     let mut rig = Rig::new();
-    rig.runs(200, 15);
+    rig.ran(200);
     rig.waits(500);
     rig.sends();
 }

@@ -10,7 +10,7 @@ use plant::{Faults, Plant};
 use sortline_core::topology::Topology;
 use sortline_core::{
     Action, AlarmChange, AlarmKind, ChuteId, ChuteState, Edge, Event, EyeId, Line, NoRead,
-    NodeFault, OperatorCommand, Outcome, ParcelId, RejectCause, Ticks,
+    NodeFault, OperatorCommand, Outcome, ParcelId, RejectCause, Step, Ticks,
 };
 
 #[test]
@@ -139,8 +139,9 @@ fn frames_decide_between_reading_and_no_read() {
     plant.assert_sound();
     assert_eq!(ended(&plant, 5), rejected(RejectCause::MultiRead));
     assert_eq!(plant.sorted(), 8);
-    // Three laps for the one that no camera saw.
+    // Three laps for the one that no camera saw, and each of its four looks counts.
     assert_eq!(plant.line.counters().recirculations, 3);
+    assert_eq!(plant.line.counters().no_read, 4);
     let cause = RejectCause::NoRead {
         reason: NoRead::NoFrame,
     };
@@ -148,6 +149,33 @@ fn frames_decide_between_reading_and_no_read() {
         plant.count_of(|outcome| *outcome == Outcome::Rejected { cause }),
         1
     );
+}
+
+#[test]
+fn a_decision_is_told_when_it_changes() {
+    let faults = Faults {
+        no_frame: vec![3],
+        stuck_at: [(6, 6)].into(),
+        ..Faults::default()
+    };
+    let mut plant = Plant::new(0, faults);
+    plant.shift(1, 10);
+    plant.drain();
+    let mut last = std::collections::BTreeMap::new();
+    let mut told = 0;
+    for action in &plant.actions {
+        let Action::Parcel { parcel, step } = action else {
+            continue;
+        };
+        if let Step::Inducted { .. } = step {
+            last.remove(parcel);
+        } else if let Step::Decided { chute, reason, .. } = step {
+            let before = last.insert(*parcel, (*chute, reason));
+            assert_ne!(before, Some((*chute, reason)), "{parcel:?}");
+            told += 1;
+        }
+    }
+    assert!(told >= 10, "{told}");
 }
 
 #[test]

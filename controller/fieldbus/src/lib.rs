@@ -63,7 +63,8 @@ pub struct Settings {
     /// Inputs and outputs that the line needs; a node with fewer is not used.
     pub needs: Needs,
     /// Photo-eyes whose level matters, not only their edges (those that see a chute full): their
-    /// levels are delivered as edges on a fresh start and after lost events.
+    /// levels are delivered as edges on a fresh start and after lost events. Of the others only that
+    /// they are clear again.
     pub level_eyes: Vec<u8>,
 }
 

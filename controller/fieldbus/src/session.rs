@@ -85,6 +85,8 @@ pub(crate) struct Session {
     boot: Option<u16>,
     stop_told: bool,
     blocked_told: u64,
+    /// Photo-eyes of which it is not known what was told: all, in a life that goes on with a journal.
+    unsure: u64,
     was_up: bool,
 }
 
@@ -108,6 +110,7 @@ impl Session {
             boot: None,
             stop_told: false,
             blocked_told: 0,
+            unsure: if cursor.is_some() { u64::MAX } else { 0 },
             was_up: false,
         }
     }
@@ -342,7 +345,7 @@ impl Session {
             self.tell_up(link, status.clock.ticks).await?;
         }
         if levels {
-            self.tell_levels(status).await?;
+            self.tell_levels(link.limits.eyes, status).await?;
         }
         Ok(())
     }
@@ -365,18 +368,19 @@ impl Session {
         Ok(())
     }
 
-    async fn tell_levels(&mut self, status: &Status) -> Result<(), End> {
-        for eye in self.settings.level_eyes.clone() {
+    /// Tells the levels that the core takes for others. That a photo-eye is clear ends what was a jam;
+    /// that one is blocked would be a parcel, except where the level counts.
+    async fn tell_levels(&mut self, eyes: u16, status: &Status) -> Result<(), End> {
+        for eye in 0..eyes {
             let bit = 1_u64.checked_shl(eye.into()).unwrap_or(0);
             let blocked = status.levels.eyes & bit != 0;
-            if blocked != (self.blocked_told & bit != 0) {
+            let known = self.unsure & bit == 0 && blocked == (self.blocked_told & bit != 0);
+            let mut counts = self.settings.level_eyes.iter();
+            if !known && (!blocked || counts.any(|level| u16::from(*level) == eye)) {
                 let edge = if blocked { Edge::Blocked } else { Edge::Clear };
                 let at = Ticks(status.clock.ticks);
-                let event = Event::Eye {
-                    eye: EyeId(eye.into()),
-                    edge,
-                    at,
-                };
+                let eye = EyeId(eye);
+                let event = Event::Eye { eye, edge, at };
                 self.note(&event);
                 self.deliver(event).await?;
             }
@@ -400,6 +404,7 @@ impl Session {
             self.stop_told = *active;
         } else if let Event::Eye { eye, edge, .. } = event {
             let bit = 1_u64.checked_shl(eye.0.into()).unwrap_or(0);
+            self.unsure &= !bit;
             match edge {
                 Edge::Blocked => self.blocked_told |= bit,
                 Edge::Clear => self.blocked_told &= !bit,

@@ -355,8 +355,18 @@ async fn second_master_is_noticed() {
 async fn restarted_node_is_noticed_and_used_again() {
     let mut rig = start(|_| {}).await;
     rig.up().await;
+    rig.inputs.eye.store(true, Ordering::SeqCst);
+    let edge = |event: &Event| {
+        if let Event::Eye { eye, edge, .. } = event {
+            Some((*eye, *edge))
+        } else {
+            None
+        }
+    };
+    assert_eq!(rig.find(edge).await, (EyeId(0), Edge::Blocked));
     rig.stop_node.send(()).unwrap();
     rig.node.await.unwrap().unwrap();
+    rig.inputs.eye.store(false, Ordering::SeqCst);
     let (_, node, stop_node) = start_node(rig.inputs.clone(), &rig.address, 2_000).await;
     let mut rig = Rig {
         node,
@@ -367,6 +377,8 @@ async fn restarted_node_is_noticed_and_used_again() {
     let (epoch, _, gap) = rig.up().await;
     assert_eq!(epoch, Epoch(2_001));
     assert!(gap);
+    let told = rig.find(edge).await;
+    assert_eq!(told, (EyeId(0), Edge::Clear), "it was told as blocked");
 }
 
 #[tokio::test]

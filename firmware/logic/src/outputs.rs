@@ -169,3 +169,27 @@ impl Outputs {
 fn bit(diverter: u8) -> u32 {
     1_u32.checked_shl(u32::from(diverter)).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn opposite_outputs_are_never_both_wanted() {
+        let mut opposite = [None; DIVERTERS];
+        opposite[0] = Some(1);
+        let outputs = Outputs::new(&opposite);
+        for (wanted, on, expected) in [
+            (0b001, 0b000, 0b001),
+            (0b001, 0b001, 0b001),
+            (0b001, 0b010, 0b000),
+            (0b010, 0b001, 0b000),
+            (0b011, 0b000, 0b000),
+            (0b011, 0b010, 0b000),
+            (0b111, 0b001, 0b100),
+            (0b110, 0b100, 0b110),
+        ] {
+            assert_eq!(outputs.unopposed(wanted, on), expected, "{wanted:b} {on:b}");
+        }
+    }
+}

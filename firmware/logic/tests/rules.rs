@@ -49,7 +49,9 @@ impl Rig {
     fn armed() -> Self {
         let mut rig = Self::new();
         rig.control(OWNER, 100, ControlRequest::Arm).unwrap();
-        assert!(rig.status().health.flags.has(Flags::ARMED));
+        let status = rig.status();
+        assert!(status.health.flags.has(Flags::ARMED));
+        assert_eq!((status.lease.owner, status.lease.watchdog_ms), (OWNER, 100));
         rig
     }
 
@@ -83,6 +85,8 @@ impl Rig {
         }
         .encode();
         self.node.write(map::HEARTBEAT.start, &words).unwrap();
+        let lease = self.status().lease;
+        assert!(lease.owner != OWNER || lease.heartbeat == self.beats);
     }
 
     /// Time goes on by `ms`, with heartbeats; the belt stands.
@@ -398,6 +402,41 @@ fn number_in_use_by_another_command_is_refused() {
     );
     assert_eq!(rig.result(1), AckCode::Accepted);
     assert_eq!(rig.status().health.strokes, 1);
+    // Nor is that of a stroke that is on, or of a trigger that waits, free.
+    rig.seq = 1;
+    assert_eq!(rig.trigger(0, 500, 9), AckCode::Accepted);
+    rig.run_to(120);
+    assert_eq!(rig.node.outputs(), 1);
+    for seq in [1, 2] {
+        let other = Command {
+            device: 2,
+            at: 1_000,
+            seq,
+            ..command
+        };
+        let words = other.encode();
+        rig.node.write(map::COMMAND.start, &words).unwrap();
+        let last = rig.status().lease.last_result;
+        assert_eq!(last, Some(refused(Refusal::Overlap)), "{seq}");
+    }
+}
+
+#[test]
+fn an_epoch_says_why_the_one_before_ended() {
+    let mut rig = Rig::armed();
+    let check = |rig: &mut Rig, fault: u16| {
+        let health = rig.status().health;
+        assert_eq!(health.last_fault, fault);
+        let event = (EventKind::NewEpoch, 0, fault, 0, health.epoch.into());
+        assert_eq!(rig.events().last(), Some(&event));
+    };
+    check(&mut rig, 0);
+    for ms in [50, 150] {
+        rig.node.millis(ms);
+    }
+    check(&mut rig, 1);
+    rig.node.stop(true);
+    check(&mut rig, 2);
 }
 
 #[test]
@@ -440,6 +479,7 @@ fn hold_ends_in_milliseconds_when_the_belt_stands() {
         rig.run_to(100);
         rig.wait(lasts - 1);
         assert_eq!(rig.node.outputs(), 1, "asked {asked}");
+        assert_eq!(rig.node.next_millis(), Some(rig.now + 1), "asked {asked}");
         rig.wait(1);
         assert_eq!(rig.node.outputs(), 0, "asked {asked}");
     }
@@ -510,7 +550,13 @@ fn stop_takes_effect_at_once_and_needs_a_reset() {
     rig.stroke(0, 100, 400);
     rig.stroke(2, 300, 10);
     rig.run_to(150);
+    let circuit = |rig: &Rig| {
+        let flags = rig.status().health.flags;
+        [Flags::STOP_OPEN, Flags::STOP_LATCHED].map(|flag| flags.has(flag))
+    };
+    assert_eq!(circuit(&rig), [false, false]);
     rig.node.stop(true);
+    assert_eq!(circuit(&rig), [true, true]);
     assert_eq!(rig.node.outputs(), 0);
     assert_eq!(rig.status().health.epoch, 9);
     rig.run_to(400);
@@ -522,6 +568,7 @@ fn stop_takes_effect_at_once_and_needs_a_reset() {
     attempt(&mut rig, ControlRequest::Arm, ControlResult::StopOpen);
     attempt(&mut rig, ControlRequest::Reset, ControlResult::StopOpen);
     rig.node.stop(false);
+    assert_eq!(circuit(&rig), [false, true]);
     attempt(&mut rig, ControlRequest::Arm, ControlResult::Latched);
     assert_eq!(rig.stroke(2, 500, 10), refused(Refusal::Stopped));
     attempt(&mut rig, ControlRequest::Reset, ControlResult::Done);
@@ -612,6 +659,18 @@ fn values_not_allowed_change_nothing() {
 }
 
 #[test]
+fn a_write_is_no_longer_than_modbus_allows() {
+    let mut rig = Rig::new();
+    let words = [0; map::WRITE_MAX as usize + 1];
+    let all = rig.node.write(map::COMMAND.start, &words);
+    assert_eq!(all, Err(Exception::IllegalValue));
+    let most = rig.node.write(map::COMMAND.start, &words[1..]);
+    assert_eq!(most, Err(Exception::IllegalAddress));
+    let none = rig.node.write(map::COMMAND.start, &[]);
+    assert_eq!(none, Err(Exception::IllegalValue));
+}
+
+#[test]
 fn reads_of_any_length() {
     let rig = Rig::new();
     let check = |address: u16, words: usize, expected: Result<(), Exception>| {
@@ -648,6 +707,7 @@ fn triggers_are_given_at_their_count() {
     assert_eq!(rig.trigger(1, 100, 70_000), AckCode::Accepted);
     assert_eq!(rig.trigger(1, 100, 70_001), refused(Refusal::Overlap));
     assert_eq!(rig.trigger(0, 100, 70_002), AckCode::Accepted);
+    assert_eq!(rig.status().health.triggers, 2);
     rig.run_to(99);
     assert_eq!(rig.node.take_trigger(), None);
     rig.run_to(100);
@@ -715,6 +775,7 @@ fn eyes_are_stamped_and_numbered() {
     rig.node.eye(3, true);
     rig.node.eye(4, true);
     rig.node.eye(200, true);
+    assert_eq!(rig.status().levels.eyes, 8);
     rig.run_to(20);
     rig.node.eye(3, false);
     assert_eq!(
@@ -725,6 +786,62 @@ fn eyes_are_stamped_and_numbered() {
         ]
     );
     assert_eq!(rig.status().rings.next, (7 << 16) + 2);
+    assert_eq!(rig.status().levels.eyes, 0);
+}
+
+#[test]
+fn the_next_jam_is_foreseen_while_the_belt_moves() {
+    let mut rig = Rig::new();
+    rig.run_to(1);
+    assert_eq!(rig.node.next_millis(), None);
+    rig.node.eye(2, true);
+    assert_eq!(rig.node.next_millis(), Some(1_000));
+    rig.wait(150);
+    assert_eq!(rig.node.next_millis(), Some(1_000));
+    rig.node.eye(1, true);
+    rig.run_to(2);
+    rig.wait(40);
+    assert_eq!(rig.node.next_millis(), Some(1_000), "the one blocked first");
+    rig.node.eye(2, false);
+    assert_eq!(rig.node.next_millis(), Some(1_150));
+    // The belt stands, and nothing can clear it.
+    rig.wait(300);
+    assert_eq!(rig.node.next_millis(), None);
+    rig.node.millis(rig.now + 60_000);
+    assert_eq!(rig.status().levels.jams, 0);
+    rig.now += 60_000;
+    while rig.status().levels.jams == 0 {
+        let due = rig.node.next_millis();
+        rig.node.encoder(rig.node.count() + 1);
+        rig.wait(1);
+        if rig.status().levels.jams != 0 {
+            assert_eq!(due, Some(rig.now));
+        }
+    }
+    assert_eq!(rig.status().levels.jams, 2);
+    assert_eq!(rig.node.next_millis(), None, "latched already");
+}
+
+#[test]
+fn without_a_jam_time_nothing_latches() {
+    let mut node = Node::new(
+        Limits {
+            jam_ms: 0,
+            ..limits()
+        },
+        7,
+    );
+    node.millis(0);
+    node.encoder(1);
+    node.eye(2, true);
+    assert_eq!(node.next_millis(), None);
+    for ms in 1..=100 {
+        node.encoder(1 + ms);
+        node.millis(ms);
+    }
+    let mut words = [0; map::STATUS_WORDS];
+    node.read(map::STATUS.start, &mut words).unwrap();
+    assert_eq!(map::Status::decode(&words).unwrap().levels.jams, 0);
 }
 
 #[test]
@@ -904,7 +1021,9 @@ fn modbus_bits_and_write_with_read() {
         ],
         &[3, 2, 0xFF, 0xFB],
     );
-    check(&[&[5, 0x0B, 0x42, 0xFF, 0]], &[5, 0x0B, 0x42, 0xFF, 0]);
+    let on = [5, 0x0B, 0x42, 0xFF, 0];
+    check(&[&on], &on);
+    check(&[&on, &on, &[3, 0, 180, 0, 1]], &[3, 2, 0, 4]);
     check(&[&[5, 0x0B, 0x42, 0xFF, 1]], &[0x85, 3]);
     check(&[&[5, 0x0B, 0x42, 1, 0]], &[0x85, 3]);
     check(&[&[5, 0x0B, 0x42, 0xFF]], &[0x85, 3]);
@@ -930,12 +1049,21 @@ fn modbus_bits_and_write_with_read() {
     let refused = [23, 0, 90, 0, 1, 0, 181, 0, 1, 2, 1, 2];
     check(&[&refused], &[0x97, 2]);
     check(&[&refused, &[3, 0, 181, 0, 1]], &[3, 2, 0, 0]);
-    let mut long = vec![23, 0, 180, 0, 1, 0, 181, 0, 122, 244];
-    long.resize(long.len() + 244, 0);
-    check(&[&long], &[0x97, 3]);
     let mut reply = [0; sortline_logic::PDU_MAX];
     let all = [1, 0x7D, 0x08, 7, 0xD0]; // 2,000 bits from the middle of register 2,000 on
     assert_eq!(Rig::new().node.answer(&all, &mut reply), 252);
+}
+
+#[test]
+fn modbus_write_with_read_has_room_for_the_address_to_read() {
+    // One register too many for a request, and one too many for the mailbox only.
+    for (registers, exception) in [(122, 3), (121, 2)] {
+        let mut request = vec![23, 0, 180, 0, 1, 0, 181, 0, registers, 2 * registers];
+        request.resize(request.len() + 2 * usize::from(registers), 0);
+        let mut reply = [0; sortline_logic::PDU_MAX];
+        let length = Rig::new().node.answer(&request, &mut reply);
+        assert_eq!(reply[..length], [0x97, exception], "{registers}");
+    }
 }
 
 impl Rig {

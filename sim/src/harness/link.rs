@@ -75,6 +75,8 @@ pub(crate) struct Link {
     boot: Option<u16>,
     stop_told: bool,
     blocked_told: u64,
+    /// Photo-eyes of which it is not known what was told: all, in a life that goes on with a journal.
+    unsure: u64,
     /// A command written without a clean answer.
     doubtful: Option<Command>,
     was_up: bool,
@@ -103,6 +105,7 @@ impl Link {
             boot: None,
             stop_told: false,
             blocked_told: 0,
+            unsure: 0,
             doubtful: None,
             was_up: false,
             told: None,
@@ -120,6 +123,7 @@ impl Link {
         let mut next = Self::new(self.poll_ms, self.level_eyes.clone());
         next.owner = self.owner.wrapping_add(1);
         next.cursor = self.cursor;
+        next.unsure = if self.cursor.is_some() { u64::MAX } else { 0 };
         next.down_until_us = self.down_until_us;
         next.beat_us = self.beat_us;
         next
@@ -306,7 +310,7 @@ impl Link {
             self.tell_up(open, status.clock.ticks, events);
         }
         if levels {
-            self.tell_levels(status, events);
+            self.tell_levels(node.limits().eyes.into(), status, events);
         }
     }
 
@@ -329,11 +333,14 @@ impl Link {
         }
     }
 
-    fn tell_levels(&mut self, status: &Status, events: &mut Vec<Event>) {
-        for eye in self.level_eyes.clone() {
+    /// Tells the levels that the core takes for others. That a photo-eye is clear ends what was a jam;
+    /// that one is blocked would be a parcel, except where the level counts.
+    fn tell_levels(&mut self, eyes: u16, status: &Status, events: &mut Vec<Event>) {
+        for eye in 0..eyes {
             let bit = 1_u64.checked_shl(eye.into()).unwrap_or(0);
             let blocked = status.levels.eyes & bit != 0;
-            if blocked != (self.blocked_told & bit != 0) {
+            let known = self.unsure & bit == 0 && blocked == (self.blocked_told & bit != 0);
+            if !known && (!blocked || self.level_eyes.contains(&eye)) {
                 let event = Event::Eye {
                     eye: EyeId(eye),
                     edge: if blocked { Edge::Blocked } else { Edge::Clear },
@@ -351,6 +358,7 @@ impl Link {
             self.stop_told = *active;
         } else if let Event::Eye { eye, edge, .. } = event {
             let bit = 1_u64.checked_shl(eye.0.into()).unwrap_or(0);
+            self.unsure &= !bit;
             match edge {
                 Edge::Blocked => self.blocked_told |= bit,
                 Edge::Clear => self.blocked_told &= !bit,
@@ -642,6 +650,62 @@ mod tests {
         let up = place(|e| matches!(e, Event::NodeUp { gap: true, .. })).unwrap();
         let count = place(|e| matches!(e, Event::Belt { at } if at.0 < 900_000)).unwrap();
         assert!(up < count, "{events:?}");
+    }
+
+    /// Levels told of one life of the node to its next, with photo-eyes blocked in the first and in the
+    /// second, by a controller that lives on or begins again from its journal.
+    fn levels(before: &[u8], after: &[u8], reborn: bool) -> Vec<(u16, Edge)> {
+        let (mut old, mut link) = (node(), Link::new(10, vec![9]));
+        up(&poll(&mut link, &mut old, 0, 3));
+        for eye in before {
+            old.eye(*eye, true);
+        }
+        let events = poll(&mut link, &mut old, 30, 1);
+        let told = |e: &Event| {
+            if let Event::Eye { eye, edge, .. } = e {
+                Some((eye.0, *edge))
+            } else {
+                None
+            }
+        };
+        assert_eq!(events.iter().filter_map(told).count(), before.len());
+        if reborn {
+            link = link.reborn();
+        }
+        // Events that an overflow of the ring loses.
+        for eye in before {
+            old.eye(*eye, false);
+        }
+        for eye in after {
+            old.eye(*eye, true);
+        }
+        for _ in 0..600 {
+            old.eye(2, true);
+            old.eye(2, false);
+        }
+        let mut events = poll(&mut link, &mut old, 40, 30);
+        let gap = |e: &Event| matches!(e, Event::NodeUp { gap: true, .. });
+        let from = events.iter().position(gap).unwrap();
+        let last = events
+            .iter()
+            .rposition(|e| told(e).is_some_and(|(eye, _)| eye == 2));
+        events.drain(..=last.filter(|last| *last > from).unwrap_or(from));
+        events.iter().filter_map(told).collect()
+    }
+
+    #[test]
+    fn after_lost_events_photo_eyes_that_are_clear_again_are_told() {
+        assert_eq!(
+            levels(&[5, 9], &[7], false),
+            [(5, Edge::Clear), (9, Edge::Clear)]
+        );
+        assert_eq!(levels(&[9], &[9, 5], false), []);
+        assert_eq!(levels(&[], &[5, 9], false), [(9, Edge::Blocked)]);
+        let told = levels(&[5], &[9], true);
+        assert!(told.contains(&(5, Edge::Clear)), "{told:?}");
+        assert!(told.contains(&(9, Edge::Blocked)), "{told:?}");
+        let blocked = told.iter().filter(|(_, edge)| *edge == Edge::Blocked);
+        assert_eq!(blocked.count(), 1, "{told:?}");
     }
 
     #[test]

@@ -113,14 +113,18 @@ impl Plant {
         }
         if self.dice.drawn(Fault::EncoderStall) {
             let (at, us) = (soon(self), self.dice.rng().range(50_000, 500_000));
-            self.set_timer(at, Timer::Freeze { us });
+            self.set_watched_timer(at, Timer::Freeze { us });
         }
         if self.dice.drawn(Fault::EncoderJump) {
             let (at, counts) = (soon(self), self.dice.rng().range(-500, 500));
-            // Whoever polls all the time has looked right before it: from now on it is disturbed.
-            self.belt.disturbed = true;
-            self.set_timer(at.max(self.now_us + LOOK_US), Timer::Jump { counts });
+            self.set_watched_timer(at, Timer::Jump { counts });
         }
+    }
+
+    /// Whoever polls all the time has looked right before it: from now on the belt is disturbed.
+    fn set_watched_timer(&mut self, at: i64, timer: Timer) {
+        self.belt.disturbed = true;
+        self.set_timer(at.max(self.now_us + LOOK_US), timer);
     }
 
     /// The parcel with this index meets its next place.

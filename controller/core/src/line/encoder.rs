@@ -1,6 +1,8 @@
-//! Is the encoder's count to be believed? Steps beyond the drive's speed, travel backwards and
-//! a count that stands while parcels pass photo-eyes all mean that no stroke may rest on it.
+//! Is the encoder's count to be believed? Steps beyond the drive's speed, travel backwards, a count
+//! that stands while parcels pass photo-eyes and one that stops harder than a belt can all mean that
+//! no stroke may rest on it.
 
+use super::brake::Brake;
 use crate::planted;
 use crate::topology::Geometry;
 use crate::{EyeId, LineTime, Ticks};
@@ -44,6 +46,7 @@ pub(super) struct Encoder {
     lag: i64,
     /// Counts beyond what the belt can have run at nominal speed, in the last step.
     leap: i32,
+    brake: Brake,
 }
 
 impl Encoder {
@@ -60,6 +63,7 @@ impl Encoder {
             speed: 0,
             lag: 0,
             leap: 0,
+            brake: Brake::new(geometry),
         }
     }
 
@@ -120,9 +124,13 @@ impl Encoder {
         self.measure_speed(now, at);
         if !planted::is(24) && (travel < 0 || i64::from(travel) > allowed) {
             self.count = Some(at);
+            self.brake.forget();
             return self.distrust(now);
         }
         self.forward(at);
+        if self.brake.stalls(now, at) {
+            return self.distrust(now);
+        }
         let back = self
             .suspect_since
             .is_some_and(|since| since.after_ms(RECOVERY_MS) <= now);
@@ -182,12 +190,14 @@ impl Encoder {
         self.latched = Some((now, at));
         self.last_edge = None;
         self.speed_base = None;
+        self.brake.forget();
     }
 
     /// The time between two lives of the controller is not known: any forward travel is possible.
     pub(super) fn forget_time(&mut self) {
         self.latched = self.latched.map(|(_, at)| (LineTime::default(), at));
         self.speed_base = None;
+        self.brake.forget();
     }
 
     fn begin(&mut self, now: LineTime, at: Ticks) {
@@ -265,6 +275,7 @@ mod tests {
             speed: 0,
             lag: 0,
             leap: 0,
+            brake: Brake::of(1_500, 9_810, 37),
         }
     }
 
@@ -308,12 +319,28 @@ mod tests {
 
     #[test]
     fn a_standing_belt_earns_no_credit() {
-        let stands: Vec<(u64, u32)> = (1..=50)
-            .map(|step: u64| (step.saturating_mul(100), 0))
-            .collect();
-        let (_, mut encoder) = after_a_second(&stands);
+        let stands = (3..=50).map(|step: u64| (step.saturating_mul(100), 200));
+        let runs_out = [(100, 100), (200, 170)];
+        let steps: Vec<(u64, u32)> = runs_out.into_iter().chain(stands).collect();
+        let (last, mut encoder) = after_a_second(&steps);
+        assert_eq!(last, Verdict::Same);
         let now = LineTime(1_000_000).after_ms(5_010);
-        assert_eq!(encoder.belt(now, Ticks(1_200)), Verdict::Suspect);
+        assert_eq!(encoder.belt(now, Ticks(1_400)), Verdict::Suspect);
+    }
+
+    #[test]
+    fn a_count_that_stands_at_once_is_not_believed_until_it_runs_again() {
+        let (_, mut encoder) = after_a_second(&[(10, 15), (110, 15)]);
+        assert!(encoder.suspect());
+        let mut verdict = Verdict::Same;
+        for step in 1..=300_u32 {
+            let now = LineTime(1_110_000).after_ms(u64::from(step).saturating_mul(10));
+            let run = step.saturating_sub(50).saturating_mul(15);
+            verdict = encoder.belt(now, Ticks(815_u32.saturating_add(run)));
+            assert_eq!(verdict == Verdict::Recovered, step == 250, "{step}");
+            assert_eq!(encoder.suspect(), step < 250, "{step}");
+        }
+        assert_eq!(verdict, Verdict::Same);
     }
 
     #[test]
@@ -329,6 +356,76 @@ mod tests {
             );
         }
         assert_eq!((verdict, encoder.suspect()), (Verdict::Recovered, false));
+    }
+
+    #[test]
+    fn doubt_does_not_end_while_the_count_stands() {
+        let jumps = [(10, 2_000), (500, 2_735)];
+        let stands = (6..=40).map(|n| (n * 100, 2_735));
+        let steps: Vec<(u64, u32)> = jumps.into_iter().chain(stands).collect();
+        let (last, mut encoder) = after_a_second(&steps);
+        assert_eq!((last, encoder.suspect()), (Verdict::Same, true));
+        let runs = encoder.belt(LineTime(5_010_000), Ticks(3_536));
+        assert_eq!((runs, encoder.suspect()), (Verdict::Recovered, false));
+    }
+
+    #[test]
+    fn an_edge_beyond_the_drive_is_not_believed() {
+        for (ticks, verdict) in [(319, Verdict::Same), (320, Verdict::Suspect)] {
+            let (_, mut encoder) = after_a_second(&[]);
+            let at = Ticks(800 + ticks);
+            let now = LineTime(1_010_000);
+            assert_eq!(encoder.edge(now, EyeId(1), at), verdict, "{ticks}");
+            let count = if verdict == Verdict::Same {
+                at
+            } else {
+                Ticks(800)
+            };
+            assert_eq!(encoder.count(), Some(count));
+        }
+    }
+
+    #[test]
+    fn an_edge_told_late_moves_nothing_back() {
+        let (_, mut encoder) = after_a_second(&[(10, 115)]);
+        assert_eq!(encoder.leap(), 100, "beyond the nominal speed");
+        let late = encoder.edge(LineTime(1_011_000), EyeId(1), Ticks(900));
+        assert_eq!((late, encoder.count()), (Verdict::Same, Some(Ticks(915))));
+        let next = encoder.edge(LineTime(1_012_000), EyeId(2), Ticks(916));
+        assert_eq!((next, encoder.count()), (Verdict::Same, Some(Ticks(916))));
+        assert_eq!(encoder.told(), Some(Ticks(915)));
+        assert_eq!(after_a_second(&[(10, 15)]).1.leap(), 0);
+    }
+
+    #[test]
+    fn a_node_that_comes_back_may_have_counted_on() {
+        let (_, mut encoder) = after_a_second(&[]);
+        let soon = LineTime(1_010_000);
+        for (at, continues) in [(799, false), (800, true), (1_119, true), (1_120, false)] {
+            assert_eq!(encoder.continues(soon, Ticks(at)), continues, "{at}");
+        }
+        assert_eq!(encoder.likely_travel(LineTime(1_100_000)), Some(150));
+        encoder.rebase(soon, Ticks(5), true);
+        let known = (encoder.count(), encoder.told());
+        assert_eq!(known, (Some(Ticks(800)), Some(Ticks(5))));
+        assert_eq!(encoder.likely_travel(LineTime(1_100_000)), None);
+        encoder.rebase(soon, Ticks(5), false);
+        assert_eq!(encoder.count(), Some(Ticks(5)));
+    }
+
+    #[test]
+    fn what_ran_while_the_controller_was_away_is_open() {
+        let (_, mut encoder) = after_a_second(&[]);
+        encoder.forget_time();
+        assert_eq!(encoder.likely_travel(LineTime(1_100_000)), None);
+        let now = LineTime(1_010_000);
+        assert!(encoder.continues(now, Ticks(2_000)));
+        assert_eq!(encoder.belt(now, Ticks(2_000)), Verdict::Same);
+        let mut new = self::encoder();
+        assert_eq!((new.count(), new.told()), (None, None));
+        assert_eq!(new.belt(now, Ticks(7)), Verdict::Same);
+        let known = (new.count(), new.told(), new.moved_at());
+        assert_eq!(known, (Some(Ticks(7)), Some(Ticks(7)), now));
     }
 
     #[test]

@@ -469,4 +469,89 @@ mod tests {
         machine.expire(Ticks(0));
         assert_eq!(machine.free(1), None);
     }
+
+    const fn busy(seq: u16, diverter: usize, off: u32, until: u32) -> Busy {
+        Busy {
+            seq: Seq(seq),
+            diverter,
+            off: Ticks(off),
+            until: Ticks(until),
+        }
+    }
+
+    #[test]
+    fn a_body_lies_between_its_earliest_and_its_latest() {
+        let body = body(10_000, 300);
+        assert_eq!((body.begin(), body.end()), (Ticks(9_990), Ticks(10_310)));
+    }
+
+    #[test]
+    fn a_machine_takes_no_more_strokes_than_it_remembers() {
+        let mut machine = Machine::default();
+        for seq in 0..8 {
+            assert!(machine.has_room(), "{seq}");
+            machine.occupy(busy(seq, 0, 100, 250));
+        }
+        assert!(!machine.has_room());
+        machine.release(Seq(3));
+        assert!(machine.has_room());
+    }
+
+    #[test]
+    fn a_side_that_goes_back_late_is_in_the_way_for_longer() {
+        let mut machine = Machine::default();
+        machine.occupy(busy(1, 0, 100, 250));
+        machine.occupy(busy(2, 1, 400, 550));
+        assert!(!machine.goes_back(busy(1, 0, 90, 240)), "earlier");
+        assert!(!machine.goes_back(busy(1, 0, 100, 250)), "as expected");
+        assert_eq!(machine.free(1), Some(Ticks(401)));
+        assert!(machine.goes_back(busy(1, 0, 600, 750)), "later");
+        assert_eq!(machine.free(1), Some(Ticks(750)));
+        let mut other = machine.clone();
+        other.release(Seq(1));
+        assert_eq!(other.free(0), Some(Ticks(550)), "the other side's is kept");
+        assert!(machine.goes_back(busy(9, 0, 700, 850)), "it was forgotten");
+        assert_eq!(machine.free(1), Some(Ticks(850)));
+    }
+
+    #[test]
+    fn a_leap_of_the_count_is_added_to_what_was_going_back() {
+        let mut machine = Machine::default();
+        machine.occupy(busy(1, 0, 100, 250));
+        machine.occupy(busy(2, 0, 400, 550));
+        let until = |late: Option<Busy>| late.map(|late| (late.seq.0, late.until.0));
+        for (before, late) in [
+            (99, None),
+            (100, Some((1, 290))),
+            (289, Some((1, 330))),
+            (330, None),
+            (549, Some((2, 590))),
+        ] {
+            assert_eq!(until(machine.leapt(Ticks(before), 40)), late, "{before}");
+        }
+        assert_eq!(machine.free(1), Some(Ticks(590)));
+    }
+
+    #[test]
+    fn a_machine_whose_queue_was_emptied_is_back_soon() {
+        let mut machine = Machine::default();
+        machine.emptied(Ticks(300));
+        assert_eq!(machine.free(1), None, "it had nothing");
+        machine.occupy(busy(1, 0, 100, 250));
+        machine.occupy(busy(2, 1, 400, 550));
+        machine.emptied(Ticks(300));
+        assert_eq!(
+            [machine.free(0), machine.free(1)],
+            [Some(Ticks(301)), Some(Ticks(300))]
+        );
+        machine.moved_by_hand(Ticks(320));
+        assert_eq!(machine.free(0), Some(Ticks(320)));
+        machine.expire(Ticks(319));
+        assert_eq!(machine.free(0), Some(Ticks(320)));
+        machine.expire(Ticks(320));
+        assert_eq!(machine.free(0), None);
+        machine.occupy(busy(3, 0, 500, 650));
+        machine.clear();
+        assert_eq!(machine.free(1), None);
+    }
 }

@@ -151,6 +151,8 @@ pub(crate) struct Geometry {
     pub(crate) delivery: i32,
     /// Ticks per second at nominal speed.
     pub(crate) speed: i32,
+    /// Ticks per metre.
+    pub(crate) metre: i32,
     /// Rule that ties edges to parcels.
     pub(crate) rule: TrackerRule,
 }
@@ -200,6 +202,7 @@ impl Geometry {
             chatter: mm(CHATTER_MM),
             delivery: ticks_in_ms(&config.belt, DELIVERY_MS),
             speed: ticks_in_ms(&config.belt, 1_000),
+            metre: mm(1_000),
             rule: config.tracking.rule,
         }
     }

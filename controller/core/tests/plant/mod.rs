@@ -119,6 +119,8 @@ pub(crate) struct Plant {
     pub(crate) poll_ticks: u32,
     /// Milliseconds for which the belt has stood.
     pub(crate) waited_ms: u64,
+    /// The encoder does not count.
+    pub(crate) stalled: bool,
 }
 
 impl Plant {
@@ -161,6 +163,7 @@ impl Plant {
             place: BTreeMap::new(),
             poll_ticks: POLL_TICKS,
             waited_ms: 0,
+            stalled: false,
         };
         plant.connect(1, false);
         plant
@@ -336,7 +339,7 @@ impl Plant {
     pub(crate) fn run(&mut self, ticks: u64) {
         for _ in 0..ticks {
             self.travelled += 1;
-            self.count = self.count.offset(1);
+            self.count = self.count.offset(i32::from(!self.stalled));
             self.move_bodies();
             self.eyes();
             self.cameras();
