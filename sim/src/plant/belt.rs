@@ -51,6 +51,11 @@ impl Belt {
         self.nominal
     }
 
+    /// It does not stand.
+    pub(crate) const fn runs(&self) -> bool {
+        self.speed > 0
+    }
+
     /// It runs, but slower than it should.
     pub(crate) const fn is_slow(&self) -> bool {
         self.speed > 0 && self.speed < self.nominal
@@ -88,6 +93,12 @@ impl Belt {
     pub(crate) const fn ramp_speed(&self, step: i64, down: bool) -> i64 {
         let part = if down { RAMP_STEPS - step } else { step };
         self.nominal * part / RAMP_STEPS
+    }
+
+    /// The step of a ramp down that does not raise the speed.
+    pub(crate) const fn ramp_step(&self) -> i64 {
+        let step = RAMP_STEPS - self.speed * RAMP_STEPS / self.nominal;
+        if step > 1 { step } else { 1 }
     }
 
     /// True after the last step of a ramp.

@@ -435,7 +435,8 @@ impl Plant {
             Timer::Ramp { down, step } => self.ramp(down, step),
             Timer::Halt { stop } => self.halt(stop),
             Timer::CloseStop => self.close_stop(),
-            Timer::Start => self.ramp(false, 1),
+            Timer::Start => self.restart(),
+            Timer::Press => self.restart_by_hand(),
             Timer::Freeze { us } => {
                 self.belt.astray_us = Some(self.now_us + us);
                 self.belt.disturbed = true;

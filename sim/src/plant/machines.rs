@@ -6,7 +6,7 @@ use sortline_core::{ChuteId, DiverterId};
 use super::belt::Belt;
 use super::chute::Chute;
 use super::diverter::Diverter;
-use super::{Breach, Fault, Plant, Signal, Timer};
+use super::{Breach, Fault, Plant, Signal, Slope, Starter, Timer};
 
 /// Parcels nearer than this are one to a photo-eye, micrometres.
 const TOUCH_UM: i64 = 20_000;
@@ -127,8 +127,25 @@ impl Plant {
         self.set_timer(until, Timer::Slow { ends: true });
     }
 
+    /// The belt comes up by itself, unless it runs or a person has stopped it.
+    pub(super) fn restart(&mut self) {
+        if self.halted {
+            self.ramp(false, 1);
+        }
+    }
+
+    /// A person's start takes effect.
+    pub(super) fn restart_by_hand(&mut self) {
+        self.starter = Starter::Itself;
+        self.ramp(false, 1);
+    }
+
     /// One step of a ramp.
     pub(super) fn ramp(&mut self, down: bool, step: i64) {
+        if !down && self.starter == Starter::Person {
+            return;
+        }
+        self.slope = if down { Slope::Down } else { Slope::Up };
         self.belt.disturbed = true;
         self.belt
             .set_speed(self.now_us, self.belt.ramp_speed(step, down));
@@ -146,7 +163,7 @@ impl Plant {
         } else if self.stop_open {
             let at = self.now_us + self.dice.rng().range(2_000_000, 30_000_000);
             self.set_timer(at, Timer::CloseStop);
-        } else {
+        } else if self.starter == Starter::Itself {
             let at = self.now_us + self.dice.rng().range(1_000_000, 10_000_000);
             self.set_timer(at, Timer::Start);
         }

@@ -159,6 +159,7 @@ enum Timer {
     Halt { stop: bool },
     CloseStop,
     Start,
+    Press,
     Slow { ends: bool },
     Freeze { us: i64 },
     Thaw,
@@ -174,6 +175,22 @@ const NEVER_US: i64 = i64::MAX;
 struct Next {
     travel_um: i64,
     at_us: i64,
+}
+
+/// Who starts a belt that stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Starter {
+    /// It starts after a while.
+    Itself,
+    /// A person has stopped it, and a person starts it.
+    Person,
+}
+
+/// Which way a ramp goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Slope {
+    Up,
+    Down,
 }
 
 /// The simulated line.
@@ -201,6 +218,10 @@ pub struct Plant {
     timers: BinaryHeap<Reverse<(i64, u64, Timer)>>,
     timers_set: u64,
     halted: bool,
+    /// Who starts the belt when it stands.
+    starter: Starter,
+    /// The last ramp.
+    slope: Slope,
     /// Travel at which the encoder count wraps, if a fault made it wrap soon.
     rollover_um: Option<i64>,
     stop_open: bool,
@@ -263,6 +284,8 @@ impl Plant {
             timers: BinaryHeap::new(),
             timers_set: 0,
             halted: false,
+            starter: Starter::Itself,
+            slope: Slope::Up,
             rollover_um,
             stop_open: false,
             signals: VecDeque::new(),
@@ -279,14 +302,27 @@ impl Plant {
     /// The belt stands, as before someone has started the machine. Call it before the first event.
     pub fn stand(&mut self) {
         self.halted = true;
+        self.starter = Starter::Person;
         self.belt.set_speed(self.now_us, 0);
         self.find_next();
     }
 
-    /// A person starts a standing belt at the machine.
+    /// A person stops the belt at the machine: it runs out.
+    pub fn stop(&mut self) {
+        self.starter = Starter::Person;
+        if self.belt.runs() && (!self.halted || self.slope == Slope::Up) {
+            self.halted = true;
+            let step = self.belt.ramp_step();
+            self.set_timer(self.now_us, Timer::Ramp { down: true, step });
+        }
+    }
+
+    /// A person starts a standing belt at the machine; one that runs out stands first.
     pub fn start(&mut self) {
         if self.halted {
-            self.set_timer(self.now_us, Timer::Start);
+            let wait = i64::from(self.config.motion.ramp_ms) * 1_000;
+            let at = self.now_us + if self.belt.runs() { wait } else { 0 };
+            self.set_timer(at, Timer::Press);
         }
     }
 

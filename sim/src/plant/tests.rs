@@ -361,6 +361,44 @@ fn a_belt_stop_delays_everything_and_loses_nothing() {
 }
 
 #[test]
+fn a_belt_that_a_person_stops_runs_out_and_waits_for_a_person() {
+    let mut plant = Plant::new(&line(), config(), 5, 3);
+    let mut now = 1_000;
+    // Counts in each of so many spans of 60 ms.
+    let mut spans = |plant: &mut Plant, count: usize| -> Vec<u32> {
+        let mut told = plant.count();
+        let mut next = || {
+            now += 60;
+            plant.advance(now * 1_000);
+            let before = std::mem::replace(&mut told, plant.count());
+            told - before
+        };
+        (0..count).map(|_| next()).collect()
+    };
+    assert_eq!(spans(&mut plant, 2)[1], 60);
+    plant.stop();
+    let out = spans(&mut plant, 12);
+    assert!(out.is_sorted_by(|a, b| a >= b), "{out:?}");
+    assert_eq!(out.iter().sum::<u32>(), 270, "{out:?}");
+    // Nobody starts it, and a second press changes nothing.
+    plant.stop();
+    assert_eq!(spans(&mut plant, 1_000).iter().sum::<u32>(), 0);
+    plant.start();
+    assert_eq!(spans(&mut plant, 12).last(), Some(&60));
+    // Started while it runs out, and stopped while it comes up.
+    plant.stop();
+    spans(&mut plant, 3);
+    plant.start();
+    assert_eq!(spans(&mut plant, 30).last(), Some(&60));
+    plant.stop();
+    spans(&mut plant, 12);
+    plant.start();
+    spans(&mut plant, 4);
+    plant.stop();
+    assert_eq!(spans(&mut plant, 20).last(), Some(&0));
+}
+
+#[test]
 fn slip_keeps_the_order_on_the_belt() {
     let mut config = config();
     config.motion.slip_mm_sigma = 400;

@@ -340,7 +340,7 @@ impl PlantField {
         if runs {
             self.plant.start();
         } else {
-            self.plant.stand();
+            self.plant.stop();
         }
     }
 

@@ -34,8 +34,9 @@ const DOUBTED: i32 = 30;
 /// Least mean confidence of a line that is kept, percent.
 const CONFIDENCE_LEAST: i32 = 25;
 
-/// Lines tried in each direction where no symbol tells which way is up.
-const TRIALS: usize = 4;
+/// Most lines tried in each direction, and how many of them tell which way is up.
+const TRIALS: usize = 8;
+const TELLING: usize = 3;
 
 /// Most languages.
 const LANGUAGES_MAX: usize = 4;
@@ -61,6 +62,14 @@ struct Reading {
     text: String,
     /// Percent, of each blank-separated word.
     words: Vec<i32>,
+}
+
+/// The lines of a frame in one direction, with what of them was read.
+struct Print<'a> {
+    frame: &'a Grey,
+    upright: Upright,
+    lines: Vec<Line>,
+    readings: Vec<Option<Reading>>,
 }
 
 impl fmt::Debug for Recognizer {
@@ -104,67 +113,94 @@ impl Recognizer {
             &[0.0, 180.0]
         };
         let along = layout::direction(frame, symbols)?;
-        let mut best: Option<(i32, Upright, Vec<Line>)> = None;
+        let mut best: Option<(i32, Print<'_>)> = None;
         for turn in directions {
             let upright = Upright::of(frame, symbols, along + turn)?;
             let lines = upright.lines(symbols)?;
-            let score = self.trial(frame, &upright, &lines, left)?;
-            if best.as_ref().is_none_or(|(known, _, _)| score > *known) {
-                best = Some((score, upright, lines));
+            let mut print = Print {
+                frame,
+                upright,
+                readings: lines.iter().map(|_| None).collect(),
+                lines,
+            };
+            let score = self.trial(&mut print, left)?;
+            if best.as_ref().is_none_or(|(known, _)| score > *known) {
+                best = Some((score, print));
             }
             // A symbol mostly tells which way is up; the other way is for torn ones.
             if score >= UPRIGHT || left() < LEAST {
                 break;
             }
         }
-        let Some((_, upright, lines)) = best else {
-            return Ok(Vec::new());
-        };
-        self.read_all(frame, &upright, &lines, left)
+        best.map_or(Ok(Vec::new()), |(_, print)| self.read_all(print, left))
     }
 
-    /// How well the longest lines are read in this direction, percent.
+    /// How well the longest lines are read in this direction, percent; ends when they are read well.
     fn trial(
         &mut self,
-        frame: &Grey,
-        upright: &Upright,
-        lines: &[Line],
+        print: &mut Print<'_>,
         left: &dyn Fn() -> Duration,
     ) -> Result<i32, CaptureError> {
-        let mut longest: Vec<&Line> = lines.iter().collect();
-        longest.sort_by(|a, b| b.letters().total_cmp(&a.letters()));
+        let mut longest: Vec<(usize, f64)> = (print.lines.iter().map(Line::letters))
+            .enumerate()
+            .collect();
+        longest.sort_by(|a, b| b.1.total_cmp(&a.1));
+        // Stripes and stains are read badly in any direction, and a line the wrong way round may be
+        // read better than a creased one that is upright: several of the best tell.
         let mut found = Vec::new();
-        for line in longest.into_iter().take(TRIALS) {
-            if left() < LEAST_LINE {
+        let mut score = 0;
+        for (at, _) in longest.into_iter().take(TRIALS) {
+            if left() < LEAST_LINE || score >= UPRIGHT {
                 break;
             }
-            let cut = upright.straightened(frame, line)?;
-            found.extend(self.best_of(&cut, left).map(|reading| reading.mean()));
+            let reading = self.read_line(print, at, left)?;
+            found.extend(reading.map(Reading::mean));
+            found.sort_unstable_by(|a, b| b.cmp(a));
+            let telling = found.iter().take(TELLING).sum::<i32>();
+            score = telling / i32::try_from(TELLING).unwrap_or(1);
         }
-        // Stripes and stains are read badly in any direction; the second best line tells.
-        found.sort_unstable();
-        Ok(found.iter().rev().nth(1).copied().unwrap_or(0))
+        Ok(score)
+    }
+
+    /// What a line says; read once.
+    fn read_line<'a>(
+        &mut self,
+        print: &'a mut Print<'_>,
+        at: usize,
+        left: &dyn Fn() -> Duration,
+    ) -> Result<Option<&'a Reading>, CaptureError> {
+        let (Some(line), Some(known)) = (print.lines.get(at), print.readings.get_mut(at)) else {
+            return Ok(None);
+        };
+        if known.is_none() {
+            let cut = print.upright.straightened(print.frame, line)?;
+            *known = self.best_of(&cut, left);
+        }
+        Ok(known.as_ref())
     }
 
     fn read_all(
         &mut self,
-        frame: &Grey,
-        upright: &Upright,
-        lines: &[Line],
+        mut print: Print<'_>,
         left: &dyn Fn() -> Duration,
     ) -> Result<Vec<TextLine>, CaptureError> {
         let mut found = Vec::new();
-        for line in lines {
+        for at in 0..print.lines.len() {
             if left() < LEAST_LINE {
                 break;
             }
-            let cut = upright.straightened(frame, line)?;
-            let Some(reading) = self.best_of(&cut, left) else {
+            self.read_line(&mut print, at, left)?;
+        }
+        let Print {
+            upright,
+            lines,
+            readings,
+            ..
+        } = print;
+        for (line, reading) in lines.iter().zip(readings) {
+            let Some(reading) = reading.filter(|read| read.mean() >= CONFIDENCE_LEAST) else {
                 continue;
             };
-            if reading.mean() < CONFIDENCE_LEAST {
-                continue;
-            }
             found.push(TextLine {
                 confidence: share(reading.mean()),
                 words: reading.words.iter().copied().map(share).collect(),

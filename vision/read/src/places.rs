@@ -65,12 +65,17 @@ impl Row {
 }
 
 /// Whether folded words hold a folded name: at word borders, or anywhere in ideographs, whose towns
-/// stand without blanks before their district.
+/// stand without blanks before their district. Recognizers take a ü for two letters.
 fn named(words: &str, name: &str) -> bool {
     if !name.is_ascii() {
         let joined: String = words.split(' ').collect();
         return joined.contains(name);
     }
+    stands(words, name) || words.contains("II") && stands(&words.replace("II", "U"), name)
+}
+
+/// Whether a name stands between word borders.
+fn stands(words: &str, name: &str) -> bool {
     words.match_indices(name).any(|(at, _)| {
         let before = words
             .get(..at)
@@ -133,6 +138,7 @@ mod tests {
         for (country, words, code, expected) in [
             ("DE", "BERLIN", "10115", Fit::Confirmed),
             ("DE", "BERLIN", "80331", Fit::Contradicted),
+            ("DE", "MIINCHEN", "80331", Fit::Confirmed),
             ("DE", "KLEINKLECKERSDORF", "80331", Fit::Unknown),
             ("GB", "LONDON", "E1 6AN", Fit::Confirmed),
             ("GB", "LONDON", "EH1 1AA", Fit::Contradicted),
