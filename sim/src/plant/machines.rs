@@ -6,12 +6,55 @@ use sortline_core::{ChuteId, DiverterId};
 use super::belt::Belt;
 use super::chute::Chute;
 use super::diverter::Diverter;
-use super::{Breach, Fault, Plant, Signal, Slope, Starter, Timer};
+use super::{Breach, Fault, Plant, Signal, Timer};
 
 /// Parcels nearer than this are one to a photo-eye, micrometres.
 const TOUCH_UM: i64 = 20_000;
 
+/// Who starts a belt that stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Starter {
+    /// It starts after a while.
+    Itself,
+    /// A person has stopped it, and a person starts it.
+    Person,
+}
+
+/// Which way a ramp goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Slope {
+    Up,
+    Down,
+}
+
 impl Plant {
+    /// The belt stands, as before someone has started the machine. Call it before the first event.
+    pub fn stand(&mut self) {
+        self.halted = true;
+        self.starter = Starter::Person;
+        self.belt.set_speed(self.now_us, 0);
+        self.find_next();
+    }
+
+    /// A person stops the belt at the machine: it runs out.
+    pub fn stop(&mut self) {
+        self.starter = Starter::Person;
+        if self.belt.runs() && (!self.halted || self.slope == Slope::Up) {
+            self.halted = true;
+            let step = self.belt.ramp_step();
+            self.set_timer(self.now_us, Timer::Ramp { down: true, step });
+        }
+    }
+
+    /// A person starts a standing belt at the machine; one that runs out stands first.
+    pub fn start(&mut self) {
+        if self.halted {
+            let wait = i64::from(self.config.motion.ramp_ms) * 1_000;
+            let at = self.now_us + if self.belt.runs() { wait } else { 0 };
+            self.set_timer(at, Timer::Press);
+        }
+    }
+
     /// The parcel that touches this one, ahead of it or behind.
     #[must_use]
     pub fn touched_by(&self, serial: u32, ahead: bool) -> Option<u32> {

@@ -44,7 +44,7 @@ use chute::Chute;
 use diverter::Diverter;
 use eye::Eye;
 use feeder::{Feeder, Returning};
-use machines::{build_chutes, build_diverters};
+use machines::{Slope, Starter, build_chutes, build_diverters};
 use parcel::{Moving, Places};
 use shapes::Shape;
 
@@ -177,22 +177,6 @@ struct Next {
     at_us: i64,
 }
 
-/// Who starts a belt that stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Starter {
-    /// It starts after a while.
-    Itself,
-    /// A person has stopped it, and a person starts it.
-    Person,
-}
-
-/// Which way a ramp goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Slope {
-    Up,
-    Down,
-}
-
 /// The simulated line.
 #[derive(Clone, Debug)]
 pub struct Plant {
@@ -297,33 +281,6 @@ impl Plant {
         };
         plant.find_next();
         plant
-    }
-
-    /// The belt stands, as before someone has started the machine. Call it before the first event.
-    pub fn stand(&mut self) {
-        self.halted = true;
-        self.starter = Starter::Person;
-        self.belt.set_speed(self.now_us, 0);
-        self.find_next();
-    }
-
-    /// A person stops the belt at the machine: it runs out.
-    pub fn stop(&mut self) {
-        self.starter = Starter::Person;
-        if self.belt.runs() && (!self.halted || self.slope == Slope::Up) {
-            self.halted = true;
-            let step = self.belt.ramp_step();
-            self.set_timer(self.now_us, Timer::Ramp { down: true, step });
-        }
-    }
-
-    /// A person starts a standing belt at the machine; one that runs out stands first.
-    pub fn start(&mut self) {
-        if self.halted {
-            let wait = i64::from(self.config.motion.ramp_ms) * 1_000;
-            let at = self.now_us + if self.belt.runs() { wait } else { 0 };
-            self.set_timer(at, Timer::Press);
-        }
     }
 
     /// When the next thing happens by itself, microseconds; `None` when nothing ever will.
