@@ -18,6 +18,8 @@ pub(super) enum Starter {
     Itself,
     /// A person has stopped it, and a person starts it.
     Person,
+    /// A person has pressed start, and it still runs out.
+    Pressed,
 }
 
 /// Which way a ramp goes.
@@ -49,6 +51,7 @@ impl Plant {
     /// A person starts a standing belt at the machine; one that runs out stands first.
     pub fn start(&mut self) {
         if self.halted {
+            self.starter = Starter::Pressed;
             let wait = i64::from(self.config.motion.ramp_ms) * 1_000;
             let at = self.now_us + if self.belt.runs() { wait } else { 0 };
             self.set_timer(at, Timer::Press);
@@ -170,17 +173,20 @@ impl Plant {
         self.set_timer(until, Timer::Slow { ends: true });
     }
 
-    /// The belt comes up by itself, unless it runs or a person has stopped it.
+    /// The belt comes up, unless it does already or a person has stopped it.
     pub(super) fn restart(&mut self) {
-        if self.halted {
+        let comes_up = self.belt.runs() && self.slope == Slope::Up;
+        if self.halted && !comes_up {
             self.ramp(false, 1);
         }
     }
 
-    /// A person's start takes effect.
+    /// A person's start takes effect, unless the last press was stop.
     pub(super) fn restart_by_hand(&mut self) {
-        self.starter = Starter::Itself;
-        self.ramp(false, 1);
+        if self.starter == Starter::Pressed {
+            self.starter = Starter::Itself;
+            self.restart();
+        }
     }
 
     /// One step of a ramp.

@@ -396,6 +396,17 @@ fn a_belt_that_a_person_stops_runs_out_and_waits_for_a_person() {
     spans(&mut plant, 4);
     plant.stop();
     assert_eq!(spans(&mut plant, 20).last(), Some(&0));
+    // Of two presses the last counts, and one that is repeated changes nothing.
+    plant.start();
+    spans(&mut plant, 5);
+    plant.start();
+    assert_eq!(spans(&mut plant, 8).last(), Some(&60));
+    assert_eq!(spans(&mut plant, 12), [60; 12]);
+    plant.stop();
+    spans(&mut plant, 3);
+    plant.start();
+    plant.stop();
+    assert_eq!(spans(&mut plant, 30).last(), Some(&0));
 }
 
 #[test]

@@ -57,7 +57,8 @@ struct Engine {
     broken: bool,
 }
 
-/// What an engine made of a line.
+/// What an engine made of a line; nothing, where it saw no letters.
+#[derive(Default)]
 struct Reading {
     text: String,
     /// Percent, of each blank-separated word.
@@ -174,7 +175,7 @@ impl Recognizer {
         };
         if known.is_none() {
             let cut = print.upright.straightened(print.frame, line)?;
-            *known = self.best_of(&cut, left);
+            *known = Some(self.best_of(&cut, left).unwrap_or_default());
         }
         Ok(known.as_ref())
     }

@@ -30,7 +30,7 @@ pub use fusion::{Evidence, Policy, TEXT_CONFIDENCE_MIN, fuse, fuse_frames, text_
 pub use result::{
     Corners, Destination, FrameResult, Identifier, NoRead, Source, Symbol, SymbolFormat, TextLine,
 };
-pub use symbol::identify;
+pub use symbol::{has_check_digit, identify};
 pub use vote::{PLACES_MAX, SoftText};
 
 /// Longest content of a symbol that is kept, characters: more than the largest symbol can hold

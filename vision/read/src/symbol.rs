@@ -8,6 +8,21 @@ use crate::plate::{self, Record, Transport};
 use crate::result::{Destination, Identifier, Source, Symbol, SymbolFormat};
 use crate::{Policy, address, check, postcode, upu};
 
+/// Application identifiers whose content has a check digit: SSCC and GTIN.
+const CHECKED: [&str; 2] = ["00", "01"];
+
+/// Whether the content of a Code 128, element strings where `gs1`, has a check digit of its own that
+/// holds: an SSCC or GTIN, or a number of the postal union.
+pub fn has_check_digit(text: &str, gs1: bool) -> bool {
+    if gs1 {
+        return gs1::parse(text).is_ok_and(|elements| {
+            let checked = |element: &Element| CHECKED.contains(&element.ai.as_str());
+            elements.iter().any(checked)
+        });
+    }
+    upu::is_s10(text)
+}
+
 /// Findings of one symbol, or of all of a frame.
 #[derive(Clone, Default)]
 pub(crate) struct Findings {

@@ -95,10 +95,21 @@ impl Contender {
     /// Reads one frame and says how long that took: processor time of this thread, or elapsed time
     /// for a program of its own.
     pub fn read(&mut self, frame: &Frame) -> Found {
-        self.timed(|engine, policy| match engine {
-            Engine::Ours(reader) => ours(&reader.read(frame), policy),
+        let mut text = Vec::new();
+        let mut found = self.timed(|engine, _| match engine {
+            Engine::Ours(reader) => {
+                let mut result = reader.read(frame);
+                text = std::mem::take(&mut result.text);
+                ours(&result)
+            }
             Engine::Peer(peer) => theirs(peer, frame),
-        })
+        });
+        let print = Evidence {
+            text,
+            ..Evidence::default()
+        };
+        found.printed = destination(&fuse(print, self.policy));
+        found
     }
 
     /// Reads frames of one parcel: this program's reader puts them together, of other decoders
@@ -108,7 +119,7 @@ impl Contender {
             Engine::Ours(reader) => {
                 let evidence = frames.iter().map(|frame| reader.read(frame).into());
                 let evidence: Vec<Evidence> = evidence.collect();
-                ours(&fuse_frames(&evidence, policy), policy)
+                ours(&fuse_frames(&evidence, policy))
             }
             Engine::Peer(peer) => {
                 let mut found = Found::default();
@@ -132,29 +143,27 @@ impl Contender {
     }
 }
 
-fn ours(result: &FrameResult, policy: Policy) -> Found {
+fn ours(result: &FrameResult) -> Found {
     let symbols = result.symbols.iter().map(|symbol| FoundText {
         format: format!("{:?}", symbol.format),
         text: symbol.text.clone(),
     });
     let named = result.identifiers.iter().filter(|i| i.names_parcel());
-    let place = |result: &FrameResult| {
-        let to = result.destination.as_ref()?;
-        let country = to.country.map(Country::alpha2).unwrap_or_default();
-        let postcode = to.postcode.clone().unwrap_or_default();
-        Some((country.to_owned(), postcode, to.confidence))
-    };
-    let printed = Evidence {
-        text: result.text.clone(),
-        ..Evidence::default()
-    };
     Found {
         symbols: symbols.collect(),
         identifiers: named.map(|i| (i.value.clone(), i.confidence)).collect(),
-        destination: place(result),
-        printed: place(&fuse(printed, policy)),
+        destination: destination(result),
+        printed: None,
         time: Duration::ZERO,
     }
+}
+
+/// Country, postcode and confidence.
+fn destination(result: &FrameResult) -> Option<(String, String, f32)> {
+    let to = result.destination.as_ref()?;
+    let country = to.country.map(Country::alpha2).unwrap_or_default();
+    let postcode = to.postcode.clone().unwrap_or_default();
+    Some((country.to_owned(), postcode, to.confidence))
 }
 
 /// A frame that a peer refuses is a frame in which it found nothing.

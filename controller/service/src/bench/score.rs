@@ -23,7 +23,7 @@ pub struct Found {
     pub identifiers: Vec<(String, f32)>,
     /// Country, postcode and confidence of the destination.
     pub destination: Option<(String, String, f32)>,
-    /// The same by the printed text alone.
+    /// The same by the printed text of one frame alone.
     pub printed: Option<(String, String, f32)>,
     /// Time that it took.
     pub time: Duration,

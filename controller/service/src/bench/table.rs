@@ -245,7 +245,6 @@ fn rungs(out: &mut String, report: &Report) {
     }
 }
 
-/// Whether readings keep the confidence that they carry, over the whole run.
 /// Country and postcode by the printed text alone, where text was read.
 fn printed(out: &mut String, report: &Report) {
     let mut any = false;
@@ -281,6 +280,7 @@ fn wrong(out: &mut String, report: &Report) {
     }
 }
 
+/// Whether readings keep the confidence that they carry, over the whole run.
 fn trust(out: &mut String, report: &Report) {
     let mut sums: BTreeMap<&str, [Trust; TRUST_FROM.len()]> = BTreeMap::new();
     for tallies in report.sections().values() {

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use sortline_read::profile::{self, Likelihood, UnreadBars};
-use sortline_read::{Corners, Symbol, SymbolFormat, check, gs1, plausible, upu};
+use sortline_read::{Corners, Symbol, SymbolFormat, check, has_check_digit, plausible};
 use zxingcpp::BarcodeReader;
 
 use super::regions::Region;
@@ -42,9 +42,6 @@ const COVER_MIN: f32 = 0.6;
 
 /// Share from which it is the whole of the bars.
 const COVER_WHOLE: f32 = 0.85;
-
-/// Application identifiers whose content has a check digit: SSCC and GTIN.
-const CHECKED: [&str; 2] = ["00", "01"];
 
 /// Symbols nearer than this many pixels to an end of the strip may go on beyond it.
 const CUT_PX: f32 = 6.0;
@@ -206,7 +203,7 @@ impl Bars {
             let mut found = self.edges(hard, Some(sharp))?;
             found.retain(|symbol| {
                 symbol.format != SymbolFormat::Code128
-                    || has_check_digit(symbol)
+                    || has_check_digit(&symbol.text, symbol.gs1)
                     || self
                         .likeliest(hard)
                         .is_some_and(|other| bare(&other).eq(bare(symbol)))
@@ -289,18 +286,6 @@ fn bare(symbol: &Symbol) -> impl Iterator<Item = char> {
         .text
         .chars()
         .filter(|character| !character.is_control())
-}
-
-/// Whether the content of a Code 128 has a check digit that holds.
-fn has_check_digit(symbol: &Symbol) -> bool {
-    if symbol.gs1 {
-        return gs1::parse(&symbol.text).is_ok_and(|elements| {
-            elements
-                .iter()
-                .any(|element| CHECKED.contains(&element.ai.as_str()))
-        });
-    }
-    upu::is_s10(&symbol.text)
 }
 
 /// Whether enough speaks for a symbol: the weaker its check, the more.

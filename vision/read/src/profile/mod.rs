@@ -25,7 +25,7 @@ mod sum;
 mod trellis;
 mod valid;
 
-use crate::{carrier, gs1, upu};
+use crate::{carrier, gs1, has_check_digit, upu};
 use blur::{Blur, Tails};
 use grid::{GRIDS, Grid};
 pub use joint::{Joined, UnreadBars, VIEWS_MAX, View};
@@ -76,9 +76,6 @@ const PRICE_ALONE: f32 = 0.5;
 /// A carrier's format of at least this confidence vouches for a number: its letters and length, or a
 /// check digit and more.
 const FORMAT_SURE: f32 = 0.85;
-
-/// Application identifiers whose content has a check digit: SSCC and GTIN.
-const CHECKED: [&str; 2] = ["00", "01"];
 
 /// Squared residuals below this are the sampling's own.
 const RESIDUAL_MIN: f32 = 1e-4;
@@ -299,19 +296,14 @@ fn standing(path: &Path) -> Option<Standing> {
 /// Whether a content is one that a label has, beyond its check character: a check digit holds, or it
 /// has a carrier's form.
 fn is_vouched(content: &code128::Content) -> bool {
-    if content.gs1 {
-        return gs1::parse(&content.text).is_ok_and(|elements| {
-            let checked = |element: &gs1::Element| CHECKED.contains(&element.ai.as_str());
-            elements.iter().any(checked)
-        });
-    }
     let known = |number: String| {
         let found = carrier::recognize(&number);
         found
             .first()
             .is_some_and(|found| found.confidence >= FORMAT_SURE)
     };
-    upu::is_s10(&content.text) || carrier::normal(&content.text).is_some_and(known)
+    has_check_digit(&content.text, content.gs1)
+        || !content.gs1 && carrier::normal(&content.text).is_some_and(known)
 }
 
 /// Whether the content keeps the rules of what it claims to be: element strings, or a number of the

@@ -46,8 +46,8 @@ pub struct Args {
         default_value = "T1,T2,T3,T4,T5"
     )]
     tier: Vec<Tier>,
-    /// Factors of the part `factors`; without it all.
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    /// Factors of the part `factors`, which `--parts` must name; without it all.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', requires = "parts")]
     factor: Vec<Factor>,
     /// Frames of each tier; a level of a factor takes a tenth.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
