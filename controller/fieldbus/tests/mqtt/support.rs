@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::{Child, Command as Program, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use rumqttd::{Broker, Config, ConnectionSettings, RouterConfig, ServerSettings};
@@ -25,13 +25,22 @@ use tokio::time::{Instant, timeout, timeout_at};
 /// Longer than anything here takes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Held while a broker starts: a child that another thread forks in between keeps the sockets of this
+/// process until it runs its own program, and with them the port that was found to be free.
+static STARTING: Mutex<()> = Mutex::new(());
+
+/// An address where nobody listens.
+fn free() -> SocketAddr {
+    let probe = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    probe.local_addr().unwrap()
+}
+
 /// The broker of the service, in this process; one for all tests.
 pub(crate) fn broker() -> SocketAddr {
     static BROKER: OnceLock<SocketAddr> = OnceLock::new();
     *BROKER.get_or_init(|| {
-        let probe = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let listen = probe.local_addr().unwrap();
-        drop(probe);
+        let _alone = STARTING.lock().unwrap();
+        let listen = free();
         let mut broker = Broker::new(config(listen));
         std::thread::spawn(move || broker.start().unwrap());
         while std::net::TcpStream::connect(listen).is_err() {
@@ -81,14 +90,12 @@ pub(crate) struct Mosquitto {
 
 impl Mosquitto {
     pub(crate) fn start(at: Option<SocketAddr>) -> Option<Self> {
+        let _alone = STARTING.lock().unwrap();
         if Program::new("mosquitto").arg("-h").output().is_err() {
             writeln!(std::io::stdout(), "skipped: mosquitto is not installed").unwrap();
             return None;
         }
-        let address = at.unwrap_or_else(|| {
-            let probe = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-            probe.local_addr().unwrap()
-        });
+        let address = at.unwrap_or_else(free);
         let name = format!("mosquitto-{}.conf", address.port());
         let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let (ip, port) = (address.ip(), address.port());
